@@ -1,0 +1,66 @@
+package profiler
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Descriptions of the metrics; they never change.
+var (
+	descEnabled = prometheus.NewDesc("upshift_profiler_enabled",
+		"Whether calls are being recorded (1) or not (0).", nil, nil)
+	descThreshold = prometheus.NewDesc("upshift_profiler_threshold_seconds",
+		"Duration from which a call is kept as an exemplar.", nil, nil)
+	descFunctions = prometheus.NewDesc("upshift_profiler_functions",
+		"Function names known.", nil, nil)
+	descOverflowed = prometheus.NewDesc("upshift_profiler_overflowed_calls_total",
+		"Calls counted under (other) because the bound on names was reached.", nil, nil)
+	descDuration = prometheus.NewDesc("upshift_profiler_call_duration_seconds",
+		"Duration of calls; quantiles are of about the last minute.", []string{"function"}, nil)
+	descErrors = prometheus.NewDesc("upshift_profiler_call_errors_total",
+		"Calls that failed or panicked.", []string{"function"}, nil)
+	descSelf = prometheus.NewDesc("upshift_profiler_self_seconds_total",
+		"Time in calls without the time of nested calls.", []string{"function"}, nil)
+)
+
+// Describe implements prometheus.Collector, for a nil profiler too.
+func (p *Profiler) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		descEnabled, descThreshold, descFunctions, descOverflowed, descDuration, descErrors, descSelf,
+	} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector. The label function has at most
+// [Config.MaxFunctions] values and (other). A nil profiler has no metrics.
+func (p *Profiler) Collect(ch chan<- prometheus.Metric) {
+	if p == nil {
+		return
+	}
+	gauge := func(d *prometheus.Desc, v float64) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
+	}
+	enabled := 0.0
+	if p.Enabled() {
+		enabled = 1
+	}
+	fns := p.sorted()
+	gauge(descEnabled, enabled)
+	gauge(descThreshold, p.Threshold().Seconds())
+	gauge(descFunctions, float64(len(fns)))
+	ch <- prometheus.MustNewConstMetric(descOverflowed, prometheus.CounterValue, float64(p.overflowed.Load()))
+	for _, fn := range fns {
+		fn.collect(p, ch)
+	}
+}
+
+func (fn *function) collect(p *Profiler, ch chan<- prometheus.Metric) {
+	s, _ := fn.read(p)
+	quantiles := map[float64]float64{}
+	if s.Recent.Calls > 0 {
+		quantiles[0.5] = s.Recent.P50Seconds
+		quantiles[0.95] = s.Recent.P95Seconds
+		quantiles[0.99] = s.Recent.P99Seconds
+	}
+	ch <- prometheus.MustNewConstSummary(descDuration, s.Calls, s.TotalSeconds, quantiles, s.Name)
+	ch <- prometheus.MustNewConstMetric(descErrors, prometheus.CounterValue, float64(s.Errors), s.Name)
+	ch <- prometheus.MustNewConstMetric(descSelf, prometheus.CounterValue, s.SelfSeconds, s.Name)
+}

@@ -1,0 +1,125 @@
+package profiler
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// function holds what is recorded under one name.
+type function struct {
+	name string
+
+	total      histogram
+	sumNanos   atomic.Uint64
+	childNanos atomic.Uint64 // of sumNanos, the part covered by nested calls
+	minNanos   atomic.Int64
+	maxNanos   atomic.Int64
+	lastNanos  atomic.Int64 // end of the newest call, since the profiler's epoch
+	errors     atomic.Uint64
+	nextMark   atomic.Int64 // when the next mark of the recent window is due
+	removed    atomic.Bool  // cleared: a Site must look its name up again
+
+	window window
+
+	mu     sync.Mutex // guards the rings
+	slow   ring
+	failed ring
+}
+
+func newFunction(name string, now int64) *function {
+	fn := &function{name: name}
+	fn.minNanos.Store(math.MaxInt64)
+	fn.nextMark.Store(now + markEvery)
+	fn.window.start(now)
+	return fn
+}
+
+// record counts one call that ended at the time end. It takes no lock except, once in
+// markEvery, that of the window.
+func (fn *function) record(nanos, end int64) {
+	if end >= fn.nextMark.Load() {
+		fn.mark(end)
+	}
+	fn.total.record(uint64(nanos))
+	fn.sumNanos.Add(uint64(nanos))
+	for v := fn.minNanos.Load(); nanos < v; v = fn.minNanos.Load() {
+		if fn.minNanos.CompareAndSwap(v, nanos) {
+			break
+		}
+	}
+	for v := fn.maxNanos.Load(); nanos > v; v = fn.maxNanos.Load() {
+		if fn.maxNanos.CompareAndSwap(v, nanos) {
+			break
+		}
+	}
+	fn.lastNanos.Store(end)
+}
+
+// keep stores a call in the rings it belongs to.
+func (fn *function) keep(e Exemplar, slow, failed bool, limit int) {
+	fn.mu.Lock()
+	defer fn.mu.Unlock()
+	if slow {
+		fn.slow.add(e, limit)
+	}
+	if failed {
+		fn.failed.add(e, limit)
+	}
+}
+
+func (fn *function) exemplars() (slow, failed []Exemplar) {
+	fn.mu.Lock()
+	defer fn.mu.Unlock()
+	return fn.slow.newestFirst(), fn.failed.newestFirst()
+}
+
+// stats reads fn. Calls that end meanwhile may be in some figures and not yet in others.
+func (fn *function) stats(p *Profiler) FunctionStats {
+	s, _ := fn.read(p)
+	s.Exemplars, s.RecentErrors = fn.exemplars()
+	return s
+}
+
+// read returns the figures of fn, without exemplars, and the counts they come from.
+func (fn *function) read(p *Profiler) (FunctionStats, counts) {
+	recent := fn.recent(p.now())
+	c := fn.total.snapshot()
+	s := FunctionStats{Name: fn.name, Calls: c.total, Errors: fn.errors.Load(), Recent: recent}
+	// A record counts into the histogram first, so the extremes may not be there yet.
+	low, high := fn.minNanos.Load(), fn.maxNanos.Load()
+	if c.total == 0 || low > high {
+		return s, c
+	}
+	s.MinSeconds, s.MaxSeconds = seconds(low), seconds(high)
+	// Subtract before the sum is read again, or self time could be seen as negative.
+	child := fn.childNanos.Load()
+	sum := fn.sumNanos.Load()
+	s.TotalSeconds = float64(sum) / 1e9
+	s.SelfSeconds = float64(sum-min(child, sum)) / 1e9
+	s.MeanSeconds = s.TotalSeconds / float64(c.total)
+	at := func(q float64) float64 { return within(c.quantile(q)/1e9, s.MinSeconds, s.MaxSeconds) }
+	s.P50Seconds, s.P90Seconds, s.P95Seconds = at(0.5), at(0.9), at(0.95)
+	s.P99Seconds, s.P999Seconds = at(0.99), at(0.999)
+	s.LastCalled = p.epoch.Add(time.Duration(fn.lastNanos.Load()))
+	return s, c
+}
+
+// calls counts the records of h.
+func (h *histogram) calls() uint64 {
+	var n uint64
+	for i := range h.octaves {
+		if o := h.octaves[i].Load(); o != nil {
+			for j := range o {
+				n += o[j].Load()
+			}
+		}
+	}
+	return n
+}
+
+func seconds(nanos int64) float64 { return float64(nanos) / 1e9 }
+
+// within keeps a bucket's midpoint inside the exact extremes.
+func within(v, low, high float64) float64 { return min(max(v, low), high) }

@@ -1,0 +1,97 @@
+package profiler
+
+import (
+	"io"
+	"net/http"
+	"strconv"
+)
+
+// statusError is the failure of an exchange that ended in a server error status.
+type statusError int
+
+func (e statusError) Error() string {
+	return "status " + strconv.Itoa(int(e)) + " " + http.StatusText(int(e))
+}
+
+// Handler returns next with its requests recorded under name. A status of 500 or more
+// and a panic (which goes on, http.ErrAbortHandler included) count as failures. The
+// ResponseWriter that next sees is an http.Flusher and an http.Hijacker if and only if the
+// server's is, keeps its io.ReaderFrom, and answers http.ResponseController in full. With
+// a nil profiler it is next itself.
+func (p *Profiler) Handler(name string, next http.Handler) http.Handler {
+	if p == nil {
+		return next
+	}
+	site := p.Site(name)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !p.enabled.Load() {
+			next.ServeHTTP(w, r)
+			return
+		}
+		frame, call := p.push(r.Context(), site.function())
+		frame.traceparent = r.Header.Get("Traceparent")
+		sw := &statusWriter{ResponseWriter: w}
+		returned := false
+		defer func() { call.leave(sw.failure(), returned, recover()) }()
+		next.ServeHTTP(sw.shaped(), r.WithContext(frame))
+		returned = true
+	})
+}
+
+// statusWriter remembers the final status of a response.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// shaped returns w with the optional interfaces of the writer it wraps.
+func (w *statusWriter) shaped() http.ResponseWriter {
+	flusher, canFlush := w.ResponseWriter.(http.Flusher)
+	hijacker, canHijack := w.ResponseWriter.(http.Hijacker)
+	switch {
+	case canFlush && canHijack:
+		return struct {
+			*statusWriter
+			http.Flusher
+			http.Hijacker
+		}{w, flusher, hijacker}
+	case canFlush:
+		return struct {
+			*statusWriter
+			http.Flusher
+		}{w, flusher}
+	case canHijack:
+		return struct {
+			*statusWriter
+			http.Hijacker
+		}{w, hijacker}
+	default:
+		return w
+	}
+}
+
+// Unwrap lets http.ResponseController reach the server's writer.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader notes the first final status; informational ones (1xx) pass by, except 101.
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// ReadFrom keeps the server's fast path from a file or socket.
+func (w *statusWriter) ReadFrom(r io.Reader) (int64, error) {
+	if from, ok := w.ResponseWriter.(io.ReaderFrom); ok {
+		return from.ReadFrom(r)
+	}
+	return io.Copy(struct{ io.Writer }{w.ResponseWriter}, r)
+}
+
+func (w *statusWriter) failure() error {
+	if w.status >= 500 {
+		return statusError(w.status)
+	}
+	return nil
+}
