@@ -1,0 +1,42 @@
+// Package memory watches the memory of the process, the machine and the container,
+// collects garbage when that can help, and keeps bounded pools of buffers and objects.
+//
+// Use [Monitor] for figures and relief under pressure, [Monitor.Pools] for byte buffers,
+// and [Pool] for objects that are dear to make.
+//
+//	m, err := memory.New(memory.Config{})
+//	if err != nil {
+//		return err
+//	}
+//	m.OnPressure(func(ratio float64) { caches.Shrink(ratio) })
+//	result, err := m.Check(ctx) // every few minutes
+//
+// # What it reads
+//
+// The Go runtime by runtime/metrics, which never stops the world; the time of the last
+// collection and the sum of its pauses by debug.ReadGCStats, which does not either. The
+// machine and the kernel's view of the process are read at most once a second and kept.
+// The limit is the lowest of the container's (cgroup v1 or v2), GOMEMLIMIT and the
+// machine's memory.
+//
+// # When it collects
+//
+// [Monitor.Check] acts when use is over the threshold. It first asks the pressure
+// callbacks and its own pools to let go of memory, and then collects only if that can
+// help: when enough garbage is estimated, when callbacks may just have made some, or when
+// freed pages are still held. It does not when live objects are the problem, when the
+// runtime already spends much of the processor on collecting, or when the last forced
+// collection freed little. The result says what was done and why.
+//
+// # When to use a pool
+//
+// A pool pays when objects are large or dear to make, short-lived, and asked for often;
+// it costs a mutex, about 50 ns a round trip. It does not pay for small objects: the
+// allocator is about as fast, and a pooled object that is used after Put is a bug that no
+// test finds. What is kept in a pool is live memory; its bound says how much.
+//
+// # What it does not do
+//
+// It does not detect leaks yet: [Stats.LeakDetection] is false and [Stats.Leaks] empty.
+// It never changes GOGC or GOMEMLIMIT.
+package memory
