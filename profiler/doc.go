@@ -19,7 +19,8 @@
 // of nanoseconds, so a quantile is within 1/64 = 1.5625 % of a true duration (exact
 // below 32 ns and at the minimum and maximum). A call reads the monotonic clock twice, takes no
 // lock and allocates nothing unless it was slow, failed or has a context of its own.
-// One histogram serves all processors: sharding it measured no faster on two of them.
+// One histogram serves all processors; those that do nothing but record one and the same
+// function hold each other up (BenchmarkSiteParallel).
 // Percentiles are read from buckets and are never averaged; two histograms merge by
 // adding their buckets.
 //

@@ -7,19 +7,26 @@ import (
 	"time"
 )
 
-// function holds what is recorded under one name.
-type function struct {
-	name string
+// lastGrain is how exactly the end of the newest call is known. Writing it for every call
+// would make processors fight for its cache line.
+const lastGrain = int64(time.Millisecond)
 
-	total      histogram
+// function holds what is recorded under one name. Fields that every call reads lie apart
+// from the one that every call writes, so that they stay in each processor's cache.
+type function struct {
+	name      string
+	total     histogram
+	minNanos  atomic.Int64
+	maxNanos  atomic.Int64
+	lastNanos atomic.Int64 // end of the newest call, since the profiler's epoch, to lastGrain
+	nextMark  atomic.Int64 // when the next mark of the recent window is due
+	removed   atomic.Bool  // cleared: a Site must look its name up again
+
+	_          [64]byte
 	sumNanos   atomic.Uint64
 	childNanos atomic.Uint64 // of sumNanos, the part covered by nested calls
-	minNanos   atomic.Int64
-	maxNanos   atomic.Int64
-	lastNanos  atomic.Int64 // end of the newest call, since the profiler's epoch
 	errors     atomic.Uint64
-	nextMark   atomic.Int64 // when the next mark of the recent window is due
-	removed    atomic.Bool  // cleared: a Site must look its name up again
+	_          [64]byte
 
 	window window
 
@@ -31,6 +38,7 @@ type function struct {
 func newFunction(name string, now int64) *function {
 	fn := &function{name: name}
 	fn.minNanos.Store(math.MaxInt64)
+	fn.lastNanos.Store(now - lastGrain)
 	fn.nextMark.Store(now + markEvery)
 	fn.window.start(now)
 	return fn
@@ -54,7 +62,9 @@ func (fn *function) record(nanos, end int64) {
 			break
 		}
 	}
-	fn.lastNanos.Store(end)
+	if end-fn.lastNanos.Load() >= lastGrain {
+		fn.lastNanos.Store(end)
+	}
 }
 
 // keep stores a call in the rings it belongs to.

@@ -110,10 +110,10 @@ func (p *Profiler) define(name string) *function {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	known = *p.functions.Load()
-	if p.full(known) {
+	if _, ok := known[name]; !ok && p.full(known) {
 		name = OtherFunction
 	}
-	if fn, ok := known[name]; ok {
+	if fn, ok := known[name]; ok { // another call was first
 		return fn
 	}
 	fn := newFunction(strings.Clone(name), p.now())

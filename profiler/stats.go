@@ -51,7 +51,7 @@ type FunctionStats struct {
 	Exemplars []Exemplar `json:"exemplars"`
 	// RecentErrors are the newest failed calls of any duration, newest first.
 	RecentErrors []Exemplar `json:"recent_errors"`
-	// LastCalled is when the newest call ended.
+	// LastCalled is when the newest call ended, to a millisecond.
 	LastCalled time.Time `json:"last_called"`
 }
 
