@@ -28,7 +28,7 @@ const (
 // percentile are listed too, but get no advice about their speed.
 func (p *Profiler) Bottlenecks(percentile float64) []Bottleneck {
 	if p == nil {
-		return nil
+		return []Bottleneck{}
 	}
 	if math.IsNaN(percentile) || percentile <= 0 || percentile > 100 {
 		percentile = DefaultPercentile

@@ -32,8 +32,8 @@
 //
 // Names: [Config.MaxFunctions]; calls of further names go to [OtherFunction] and are
 // counted in [Stats.Overflowed]. Kept calls: [Config.MaxExemplars] slow and as many
-// failed ones for each function. A function takes 4 to 20 KiB, by the spread of its
-// durations.
+// failed ones for each function. A function takes about 4 KiB beside
+// them, more where its durations spread widely.
 //
 // # What it does not do
 //

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/sentientcore/upshift/profiler"
@@ -75,11 +76,12 @@ func ExampleProfiler_Bottlenecks() {
 	}
 	for _, b := range p.Bottlenecks(95) {
 		fmt.Println(b.Name, b.SlowCalls)
-		fmt.Println(b.Recommendations[0])
+		advice, _, _ := strings.Cut(b.Recommendations[0], ":")
+		fmt.Println(advice)
 	}
 	// Output:
 	// rerank 2
-	// 100.0 % of 20 calls failed, the last with "model overloaded": mend the cause before the speed; failed calls are paid for twice when retried.
+	// 100.0 % of 20 calls failed, the last with "model overloaded"
 }
 
 // Handlers and transports are wrapped in place; a nil profiler leaves them as they are.

@@ -116,19 +116,6 @@ func (fn *function) read(p *Profiler) (FunctionStats, counts) {
 	return s, c
 }
 
-// calls counts the records of h.
-func (h *histogram) calls() uint64 {
-	var n uint64
-	for i := range h.octaves {
-		if o := h.octaves[i].Load(); o != nil {
-			for j := range o {
-				n += o[j].Load()
-			}
-		}
-	}
-	return n
-}
-
 func seconds(nanos int64) float64 { return float64(nanos) / 1e9 }
 
 // within keeps a bucket's midpoint inside the exact extremes.

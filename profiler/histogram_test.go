@@ -83,7 +83,7 @@ func TestSnapshotsSubtract(t *testing.T) {
 		for _, v := range before {
 			all.record(v)
 		}
-		mark := all.snapshot()
+		mark := unpack(all.snapshot().pack())
 		for _, v := range after {
 			all.record(v)
 			late.record(v)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,7 +89,7 @@ func TestHandlerKeepsTheWritersAbilities(t *testing.T) {
 func TestHandlerOnARealServer(t *testing.T) {
 	t.Parallel()
 	p := newProfiler(t, Config{})
-	server := httptest.NewServer(p.Handler("server", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := p.Handler("server", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rc := http.NewResponseController(w)
 		if err := rc.SetWriteDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Errorf("SetWriteDeadline: %v", err)
@@ -108,7 +109,13 @@ func TestHandlerOnARealServer(t *testing.T) {
 		defer conn.Close()
 		_, _ = rw.WriteString("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi")
 		_ = rw.Flush()
-	})))
+	}))
+	var handling sync.WaitGroup // the server does not wait for hijacked connections
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handling.Add(1)
+		defer handling.Done()
+		handler.ServeHTTP(w, r)
+	}))
 	defer server.Close()
 	defer server.Client().CloseIdleConnections()
 	for path, want := range map[string]string{"/stream": "first", "/hijack": "hi"} {
@@ -122,7 +129,7 @@ func TestHandlerOnARealServer(t *testing.T) {
 			t.Errorf("%s: body %q, %v; want %q", path, body, err, want)
 		}
 	}
-	server.Close() // waits for the handlers
+	handling.Wait()
 	if s := mustFunction(t, p, "server"); s.Calls != 2 || s.Errors != 0 {
 		t.Errorf("stats %+v", s)
 	}
@@ -158,6 +165,7 @@ func TestRoundTripperTimesTheBody(t *testing.T) {
 			return &http.Response{StatusCode: status, Body: body, Request: r}, nil
 		}
 	}
+	refuse := roundTrip(func(*http.Request) (*http.Response, error) { return nil, fault })
 	for name, tc := range map[string]struct {
 		next    http.RoundTripper
 		early   bool // close without reading
@@ -168,7 +176,7 @@ func TestRoundTripperTimesTheBody(t *testing.T) {
 		"closed early":    {next: respond(200, nil), early: true},
 		"server error":    {next: respond(503, nil), seconds: 2, text: "status 503 Service Unavailable"},
 		"broken body":     {next: respond(200, fault), seconds: 2, text: "connection reset"},
-		"transport error": {next: roundTrip(func(*http.Request) (*http.Response, error) { return nil, fault }), text: "connection reset"},
+		"transport error": {next: refuse, text: "connection reset"},
 		"error without body": {next: roundTrip(func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 500, Body: http.NoBody}, nil
 		}), text: "status 500 Internal Server Error"},
@@ -209,7 +217,8 @@ func TestRoundTripperKeepsUpgradesWritable(t *testing.T) {
 	next := roundTrip(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 101, Body: upgraded{io.NopCloser(strings.NewReader("")), &sent}}, nil
 	})
-	resp, err := p.RoundTripper("ws", next).RoundTrip(httptest.NewRequest(http.MethodGet, "http://backend/", nil))
+	req := httptest.NewRequest(http.MethodGet, "http://backend/", nil)
+	resp, err := p.RoundTripper("ws", next).RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
 	}

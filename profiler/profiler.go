@@ -190,7 +190,7 @@ func (p *Profiler) Stats() Stats {
 // Functions returns what is known of every function, by name.
 func (p *Profiler) Functions() []FunctionStats {
 	if p == nil {
-		return nil
+		return []FunctionStats{}
 	}
 	fns := p.sorted()
 	out := make([]FunctionStats, len(fns))

@@ -25,7 +25,7 @@ type window struct {
 // it stands for any time between the two.
 type mark struct {
 	lastCall, at int64
-	counts       counts
+	packed       []byte // counts
 	sumNanos     uint64
 	errors       uint64
 }
@@ -51,7 +51,7 @@ func (fn *function) mark(now int64) {
 	w.marks = append(w.marks, mark{
 		lastCall: min(last, now),
 		at:       now,
-		counts:   fn.total.snapshot(),
+		packed:   fn.total.snapshot().pack(),
 		sumNanos: fn.sumNanos.Load(),
 		errors:   fn.errors.Load(),
 	})
@@ -64,7 +64,7 @@ func (fn *function) recent(now int64) Window {
 		fn.mark(now)
 	}
 	m := fn.window.before(now - windowSpan)
-	c := fn.total.snapshot().minus(m.counts)
+	c := fn.total.snapshot().minus(unpack(m.packed))
 	w := Window{
 		SpanSeconds: seconds(max(now-m.at, min(windowSpan, now-m.lastCall))),
 		Calls:       c.total,

@@ -60,7 +60,7 @@ func TestGoexitIsRecorded(t *testing.T) {
 	}()
 	<-done
 	s := mustFunction(t, p, "leave")
-	if s.Calls != 1 || s.Errors != 1 || s.RecentErrors[0].Error != "runtime.Goexit" || !s.RecentErrors[0].Panicked {
+	if e := s.RecentErrors[0]; s.Calls != 1 || s.Errors != 1 || e.Error != "runtime.Goexit" || !e.Panicked {
 		t.Errorf("stats %+v", s)
 	}
 }
@@ -90,7 +90,8 @@ func TestDoneRecordsErrorAndPanic(t *testing.T) {
 		}()
 	}
 	s := mustFunction(t, p, "block")
-	if s.Calls != 2 || s.Errors != 2 || s.RecentErrors[0].Error != "panic: boom" || s.RecentErrors[1].Error != "late error" {
+	if e := s.RecentErrors; s.Calls != 2 || s.Errors != 2 ||
+		e[0].Error != "panic: boom" || e[1].Error != "late error" {
 		t.Errorf("stats %+v", s)
 	}
 }
