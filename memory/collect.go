@@ -22,7 +22,7 @@ var (
 	descLive      = desc("heap_live_bytes", "Heap found in use by the last collection.")
 	descGoal      = desc("heap_goal_bytes", "Heap size at which the next collection begins.")
 	descObjects   = desc("heap_objects", "Objects on the heap, live or not yet swept.")
-	descRuntime   = desc("runtime_bytes", "Memory of the Go runtime by class; released is not resident.", "class")
+	descRuntime   = desc("runtime_bytes", "Memory of the Go runtime; released is not resident.", "class")
 	descAllocated = desc("allocated_bytes_total", "Bytes allocated on the heap.")
 	descCycles    = desc("gc_cycles_total", "Garbage collections.")
 	descForced    = desc("gc_forced_cycles_total", "Garbage collections forced by the program.")

@@ -31,7 +31,7 @@
 // # When to use a pool
 //
 // A pool pays when objects are large or dear to make, short-lived, and asked for often;
-// it costs a mutex, about 50 ns a round trip. It does not pay for small objects: the
+// it costs a mutex, about 30 ns a round trip. It does not pay for small objects: the
 // allocator is about as fast, and a pooled object that is used after Put is a bug that no
 // test finds. What is kept in a pool is live memory; its bound says how much.
 //

@@ -10,6 +10,9 @@ const (
 	spiralShare = 0.25
 	// maxBackOff bounds the Checks passed over after collections that freed little.
 	maxBackOff = 32
+	// leastCPUSeconds of processor time available are what a share is taken of; in less, a
+	// single collection would look like a spiral.
+	leastCPUSeconds = 1
 )
 
 // judge decides whether a collection can help, and learns from those that did not.
@@ -33,19 +36,21 @@ type caseFor struct {
 // holds and 1 % of the limit.
 func (c caseFor) useful() int64 { return max(leastUseful, c.held/20, c.use.limit/100) }
 
-// collectorShare returns the collector's share of the processor since the last call.
+// collectorShare returns the collector's share of the processor since the last call, or 0
+// where that is too short a time to tell.
 func (j *judge) collectorShare(r runtimeReading) float64 {
 	gcCPU, cpu := r.gcCPU-j.gcCPU, r.cpu-j.cpu
-	j.gcCPU, j.cpu = r.gcCPU, r.cpu
-	if cpu <= 0 {
+	if cpu < leastCPUSeconds {
 		return 0
 	}
+	j.gcCPU, j.cpu = r.gcCPU, r.cpu
 	return gcCPU / cpu
 }
 
 // canHelp tells whether to collect, and why or why not.
 func (j *judge) canHelp(c caseFor) (bool, string) {
-	over := fmt.Sprintf("use is %.1f %% of the %s limit of %s", 100*c.use.ratio(), c.use.source, mib(c.use.limit))
+	over := fmt.Sprintf("use is %.1f %% of the %s limit of %s",
+		100*c.use.ratio(), c.use.source, mib(c.use.limit))
 	if c.collector >= spiralShare {
 		return false, fmt.Sprintf("%s, but collecting already takes %.0f %% of the processor: "+
 			"raise the limit or take on less work", over, 100*c.collector)
