@@ -1,0 +1,68 @@
+// Package balancer spreads calls over servers that do the same work.
+//
+// A [Pool] is an [http.RoundTripper]: put it under an [http.Client] or an
+// [net/http/httputil.ReverseProxy] and each request goes to the server that the pool's
+// strategy picks. [Pool.Do] does the same for any other call. Servers are added, changed,
+// drained and removed while calls run; a server's counters and what was learnt about it
+// are kept under its id.
+//
+//	pool, err := balancer.New(balancer.Config{Servers: []balancer.ServerConfig{
+//		{ID: "a", URL: "http://10.0.0.1:8000"},
+//		{ID: "b", URL: "http://10.0.0.2:8000", Weight: 2},
+//	}})
+//	if err != nil { … }
+//	go pool.Run(ctx) // health checks and background drains
+//	client := &http.Client{Transport: pool}
+//
+// # Strategies
+//
+//   - round_robin: one after the other.
+//   - weighted_round_robin: smooth, in proportion to the weights.
+//   - least_connections: fewest calls in flight per weight.
+//   - least_response_time: recent mean response time × (in flight + 1) / weight. The bare
+//     mean would send everything to one server until it collapses.
+//   - resource_based: calls in flight per weight, priced by the load that the server
+//     reports in its responses (endpoint-load-metrics as in ORCA, or X-Upshift-Load).
+//     A report fades within seconds; without one the pool's mean report counts.
+//   - adaptive (default): the predicted finish time of this very call, from its size class,
+//     the learnt speed of each server and the work it still has, ÷ success rate³. The
+//     weight is the first guess of a server's speed; what is learnt replaces it.
+//
+// A price changes only when something about its server does, so a pick is one pass over
+// a small array: no lock, no allocation. Up to 64 servers are all looked at, above that a
+// random 32 of them. Equal prices are decided at random.
+//
+// # Health
+//
+// Active checks (rise, fall, jittered), ejection after consecutive failures for a growing
+// time, a cap on how many servers may be ejected, slow start after it, and a panic
+// threshold: when fewer than half the servers are usable, health is ignored, since sending
+// all traffic to the few left would fell them too. Maintenance is never ignored. A server
+// that was not checked yet is usable.
+//
+// # Counting
+//
+// A call counts as in flight from before its pick can be seen by the next pick until its
+// response body ends: end of file, error or Close, exactly once. A cancelled call is
+// neither success nor failure. Status codes 408, 429 and 5xx are failures, other 4xx are
+// the client's own. The time of a response is the time until its headers plus the time its
+// body kept the reader waiting, so that a slow client does not make a server look slow; of
+// an event stream only the time until its headers counts; of an upgraded connection none.
+//
+// # Retries
+//
+// MaxRetries is the number of attempts in all. A request is sent again only when that
+// cannot do harm: its method is idempotent or it carries an Idempotency-Key, or nothing of
+// it was sent (the connection could not be made); its body can be replayed (none, GetBody,
+// not yet touched, or at most 64 KiB, which are held); nothing of a response was handed
+// out; and the budget allows it: retries under way stay below a share (20 %) of the calls
+// in flight, but three are always allowed. Another server is preferred. Answers 502, 503
+// and 504 count as failures worth a retry.
+//
+// # What it does not do
+//
+// It keeps no queue: when all servers are full, a call fails at once with an
+// [UnavailableError] that says when to try again. It does not hedge and knows nothing of
+// prompts or tokens (a caller that does says so with [WithWork]). It refuses redirects in
+// health checks and never connects to link-local and cloud metadata addresses.
+package balancer

@@ -1,0 +1,187 @@
+package balancer
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Pool spreads calls over servers. It is an [http.RoundTripper] and a
+// [github.com/prometheus/client_golang/prometheus.Collector], and safe for concurrent use.
+// Make one with [New].
+type Pool struct {
+	epoch     time.Time
+	view      atomic.Pointer[view]
+	climate   climate
+	refresher refresher
+	explorer  explorer
+	sizes     sizes
+	budget    budget
+	transport *http.Transport
+
+	requests, succeeded, failed, cancelled atomic.Uint64
+	rejected, retries, cut                 atomic.Uint64
+
+	running atomic.Bool
+	changed chan struct{} // tells Run that servers or checks changed
+
+	mu       sync.Mutex // guards changes of the view, and leaving
+	leaving  []*Server  // removed by Apply, to be drained by Run
+	healthMu sync.Mutex // one ejection at a time
+}
+
+var _ http.RoundTripper = (*Pool)(nil)
+
+// New returns a pool of the configured servers. It starts nothing: run [Pool.Run] beside
+// it for health checks and background drains. A configuration that is not valid is
+// refused with all its faults.
+func New(cfg Config) (*Pool, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.WithDefaults()
+	p := &Pool{epoch: time.Now(), changed: make(chan struct{}, 1)}
+	p.transport = newTransport(p)
+	p.climate.topShare.Store(1)
+	servers := make([]*Server, len(cfg.Servers))
+	for i, c := range cfg.Servers {
+		servers[i] = newServer(c, p.epoch, 0)
+	}
+	s, _ := newStrategy(cfg.Strategy)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.install(&view{name: cfg.Strategy, strategy: s, limits: &cfg, servers: servers})
+	return p, nil
+}
+
+// now is the time on the pool's clock, nanoseconds since its epoch.
+func (p *Pool) now() int64 { return int64(time.Since(p.epoch)) }
+
+// install puts a view in force. The pool's lock is held.
+func (p *Pool) install(v *view) {
+	v.explores = explores(v.strategy)
+	v.rows = make([]row, len(v.servers))
+	now := p.now()
+	for i, s := range v.servers {
+		s.mu.Lock()
+		s.seat = seat{row: &v.rows[i], strategy: v.strategy, climate: &p.climate, limits: v.limits}
+		s.mu.Unlock()
+	}
+	p.refresh(v, now)
+	p.view.Store(v)
+	p.refresh(v, now) // states may have changed between the two
+	p.signal()
+}
+
+// signal wakes Run, if it sleeps.
+func (p *Pool) signal() {
+	select {
+	case p.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Strategy returns the name of the strategy in force.
+func (p *Pool) Strategy() string { return p.view.Load().name }
+
+// SetStrategy puts another strategy in force at once; what was learnt about the servers
+// stays. Setting the one in force changes nothing.
+func (p *Pool) SetStrategy(name string) error {
+	s, ok := newStrategy(name)
+	if !ok {
+		return unknownStrategy("strategy", name)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	v := p.view.Load()
+	if v.name != name {
+		p.install(&view{name: name, strategy: s, limits: v.limits, servers: v.servers})
+	}
+	return nil
+}
+
+// Apply changes the pool to cfg while it runs. Servers are matched by id: new ones start
+// slowly, those whose entry did not change keep all their state, also what was changed at
+// run time, and those that are gone get no more calls and are drained by [Pool.Run]. A
+// configuration that is not valid changes nothing.
+func (p *Pool) Apply(cfg Config) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	cfg = cfg.WithDefaults()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	old := p.view.Load()
+	next := &view{name: cfg.Strategy, strategy: old.strategy, limits: &cfg}
+	if old.limits.Strategy == cfg.Strategy { // not changed in the file: keep SetStrategy's
+		next.name = old.name
+	} else if old.name != cfg.Strategy {
+		next.strategy, _ = newStrategy(cfg.Strategy)
+	}
+	for _, c := range cfg.Servers {
+		s := old.find(c.ID)
+		if s == nil {
+			s = newServer(c, p.epoch, p.now())
+			s.health.coldStart(p.now())
+		} else if s.declared != c {
+			p.reconfigure(s, c)
+			s.declared = c
+		}
+		next.servers = append(next.servers, s)
+	}
+	for _, s := range old.servers {
+		if !slices.Contains(next.servers, s) {
+			s.leave()
+			p.leaving = append(p.leaving, s)
+		}
+	}
+	p.install(next)
+	return nil
+}
+
+// Run does the health checks and drains the servers that Apply removed, until ctx ends. It
+// returns nil after all its goroutines ended. Only one Run may be under way.
+func (p *Pool) Run(ctx context.Context) error {
+	if !p.running.CompareAndSwap(false, true) {
+		return errors.New("balancer: Run is under way already")
+	}
+	defer p.running.Store(false)
+	defer p.transport.CloseIdleConnections()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	checks := checkers{pool: p, wg: &wg}
+	p.signal()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-p.changed:
+		}
+		checks.reconcile(ctx)
+		for _, s := range p.takeLeaving() {
+			wg.Go(func() {
+				if err := p.drain(ctx, s); err != nil {
+					return // ctx ended: the calls end with their clients
+				}
+			})
+		}
+	}
+}
+
+func (p *Pool) takeLeaving() []*Server {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	leaving := p.leaving
+	p.leaving = nil
+	return leaving
+}
+
+// newJob returns the job of a call that begins now.
+func (p *Pool) newJob(class sizeClass) job {
+	return job{now: p.now(), class: class, size: p.sizes.expect(class), rnd: rand.Uint64()}
+}

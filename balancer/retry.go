@@ -1,0 +1,159 @@
+package balancer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// minRetries may be under way at any time, however few calls there are.
+	minRetries = 3
+	// maxReplay is how much of a body is held for a retry.
+	maxReplay = 64 << 10
+	// firstBackoff is the pause before the same server is tried again; it doubles.
+	firstBackoff = 20 * time.Millisecond
+	// maxHold bounds a Retry-After.
+	maxHold = 5 * time.Minute
+)
+
+// budget bounds retries by the calls in flight.
+type budget struct {
+	live     atomic.Int64 // calls under way, whatever their attempts
+	retrying atomic.Int64
+	denied   atomic.Uint64
+}
+
+// take asks for one retry; give returns it.
+func (b *budget) take(ratio float64) bool {
+	limit := max(minRetries, int64(ratio*float64(b.live.Load())))
+	if b.retrying.Add(1) > limit {
+		b.retrying.Add(-1)
+		b.denied.Add(1)
+		return false
+	}
+	return true
+}
+
+func (b *budget) give() { b.retrying.Add(-1) }
+
+// repeatable reports whether the request does no harm when it is sent twice.
+func repeatable(req *http.Request) bool {
+	switch req.Method {
+	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	return req.Header.Get("Idempotency-Key") != "" || req.Header.Get("X-Idempotency-Key") != ""
+}
+
+// unsent reports whether the error means that nothing of the request went out.
+func unsent(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial" || errors.Is(err, ErrForbiddenAddress)
+}
+
+// worthRetry reports whether an answer may be better from another server.
+func worthRetry(status int) bool {
+	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
+}
+
+// replay is the body of a request and how to send it again.
+type replay struct {
+	first *passBody                     // the request's own body; nil: it has none or it is held
+	again func() (io.ReadCloser, error) // nil: only an untouched body can be sent again
+}
+
+// newReplay looks at the body of a request. A small body of a request that may be repeated
+// is read and held.
+func newReplay(req *http.Request) (*replay, error) {
+	switch {
+	case req.Body == nil || req.Body == http.NoBody:
+		return &replay{again: func() (io.ReadCloser, error) { return req.Body, nil }}, nil
+	case req.GetBody != nil || !repeatable(req) || req.ContentLength < 0 || req.ContentLength > maxReplay:
+		return &replay{first: &passBody{src: req.Body}, again: req.GetBody}, nil
+	}
+	held := make([]byte, req.ContentLength)
+	_, err := io.ReadFull(req.Body, held)
+	if closeErr := req.Body.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return nil, &bodyError{err}
+	}
+	return &replay{again: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(held)), nil }}, nil
+}
+
+// bodyError says that the body of the request could not be read: not the server's fault.
+type bodyError struct{ err error }
+
+func (e *bodyError) Error() string { return "balancer: read request body: " + e.err.Error() }
+func (e *bodyError) Unwrap() error { return e.err }
+
+// put gives the request the body for an attempt.
+func (r *replay) put(req *http.Request, attempt int) error {
+	if r.first != nil && (attempt == 1 || r.again == nil) {
+		r.first.reopen()
+		req.Body = r.first
+		return nil
+	}
+	body, err := r.again()
+	if err != nil {
+		return &bodyError{err}
+	}
+	req.Body, req.GetBody = body, nil
+	if body != nil {
+		req.GetBody = r.again
+	}
+	return nil
+}
+
+// ready reports whether the body can be sent once more.
+func (r *replay) ready() bool { return r.again != nil || !r.first.wasTouched() }
+
+// broken reports whether reading the body failed.
+func (r *replay) broken() bool { return r.first != nil && r.first.wasBroken() }
+
+// done lets go of the body; the transport may still be sending it.
+func (r *replay) done() {
+	if r.first != nil {
+		r.first.finish()
+	}
+}
+
+// pause waits before the same server is tried again.
+func pause(ctx context.Context, attempt int) bool {
+	d := firstBackoff << min(attempt, 6)
+	return sleep(ctx, time.Duration(float64(d)*(0.5+0.5*unit(rand.Uint64()))))
+}
+
+// hold spares a server that asked for it with Retry-After.
+func (s *Server) hold(now int64, h http.Header) {
+	d := retryAfter(h.Get("Retry-After"), time.Now())
+	if d <= 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.heldTo = max(s.heldTo, now+int64(d))
+	s.publish(now)
+}
+
+// retryAfter reads seconds or a date, at most maxHold.
+func retryAfter(v string, now time.Time) time.Duration {
+	v = strings.TrimSpace(v)
+	if n, err := strconv.ParseInt(v, 10, 64); err == nil {
+		return time.Duration(min(max(n, 0), int64(maxHold/time.Second))) * time.Second
+	}
+	if at, err := http.ParseTime(v); err == nil {
+		return min(max(at.Sub(now), 0), maxHold)
+	}
+	return 0
+}

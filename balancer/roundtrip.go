@@ -1,0 +1,200 @@
+package balancer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// RoundTrip sends the request to a server of the pool: scheme and host of its URL are
+// replaced, the path is joined to that of the server, the Host header stays the request's
+// own. When no server can take it, the error is an [UnavailableError]. The response body
+// must be closed, as always: the call counts as in flight until then.
+func (p *Pool) RoundTrip(req *http.Request) (*http.Response, error) {
+	p.requests.Add(1)
+	p.budget.live.Add(1)
+	c := &call{pool: p, req: req, trace: traceOf(req.Context()), job: p.newJob(requestClass(req))}
+	var err error
+	if c.body, err = newReplay(req); err != nil {
+		p.ended(cancelled)
+		return nil, err
+	}
+	defer c.body.done()
+	return c.run()
+}
+
+// call is one request on its way through the pool.
+type call struct {
+	pool  *Pool
+	req   *http.Request
+	body  *replay
+	trace *Trace
+	job   job
+	tried []*Server
+}
+
+// ended counts how a call ended in the end.
+func (p *Pool) ended(v verdict) {
+	p.budget.live.Add(-1)
+	switch v {
+	case succeeded:
+		p.succeeded.Add(1)
+	case cancelled:
+		p.cancelled.Add(1)
+	default:
+		p.failed.Add(1)
+	}
+}
+
+// run makes attempts until one is good or none is left.
+func (c *call) run() (*http.Response, error) {
+	p, retrying := c.pool, false
+	for attempt := 1; ; attempt++ {
+		c.job.now = p.now()
+		l, err := p.acquire(c.job, c.tried)
+		if err != nil {
+			p.rejected.Add(1)
+			p.ended(failing)
+			c.giveBack(retrying)
+			return nil, err
+		}
+		a, err := c.attempt(l, attempt)
+		c.giveBack(retrying)
+		limits := p.view.Load().limits
+		if attempt >= limits.MaxRetries || !c.mayRetry(a, err) || !p.budget.take(limits.RetryBudgetRatio) {
+			return c.handOut(a, err)
+		}
+		retrying = true
+		p.retries.Add(1)
+		c.job.rnd = splitmix(c.job.rnd)
+		c.abandon(a, l)
+	}
+}
+
+func (c *call) giveBack(retrying bool) {
+	if retrying {
+		c.pool.budget.give()
+	}
+}
+
+// attempt sends the request to the server of the lease. Either the answer or the error is
+// nil.
+func (c *call) attempt(l *lease, attempt int) (*answer, error) {
+	ctx, cancel := context.WithCancelCause(c.req.Context())
+	l.onCut(cancel)
+	s := l.server
+	c.trace.Server, c.trace.Attempts = s.id, attempt
+	if slices.Contains(c.tried, s) && !pause(ctx, attempt) {
+		return nil, c.failed(l, ctx, cancel, ctx.Err())
+	}
+	out := aimed(ctx, c.req, s.settings.Load().target)
+	if err := c.body.put(out, attempt); err != nil {
+		return nil, c.failed(l, ctx, cancel, err)
+	}
+	began := time.Now()
+	resp, err := c.pool.transport.RoundTrip(out)
+	took := time.Since(began)
+	c.trace.UpstreamHeaderTime = took
+	c.trace.UpstreamTime += took
+	if err != nil {
+		return nil, c.failed(l, ctx, cancel, err)
+	}
+	l.headersCame()
+	return c.answered(l, resp, cancel, took), nil
+}
+
+// failed ends an attempt that had no answer.
+func (c *call) failed(l *lease, ctx context.Context, cancel context.CancelCauseFunc, err error) error {
+	if cause := context.Cause(ctx); errors.Is(cause, ErrServerCut) {
+		err = cause
+	}
+	cancel(nil)
+	latency := int64(-1)
+	v := c.blame(err)
+	if v == failing {
+		latency = c.pool.now() - l.began
+	}
+	c.pool.end(l, c.pool.now(), outcome{v, latency})
+	return fmt.Errorf("server %s: %w", l.server.id, err)
+}
+
+// blame says whose fault an error is. A caller's own deadline that passes is the server's:
+// it did not answer in time.
+func (c *call) blame(err error) verdict {
+	var broken *bodyError
+	switch {
+	case errors.Is(c.req.Context().Err(), context.Canceled), errors.Is(err, ErrServerCut),
+		errors.As(err, &broken), c.body.broken():
+		return cancelled
+	}
+	return failing
+}
+
+// answered wraps the body of a response so that its end ends the call.
+func (c *call) answered(l *lease, resp *http.Response, cancel context.CancelCauseFunc, took time.Duration) *answer {
+	now := c.pool.now()
+	l.server.reported(now, resp.Header)
+	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable {
+		l.server.hold(now, resp.Header)
+	}
+	a := &answer{
+		ReadCloser: resp.Body, call: c, lease: l, resp: resp, cancel: cancel,
+		headers: int64(took), left: resp.ContentLength, stream: isStream(resp.Header),
+		verdict: verdictOf(resp),
+	}
+	resp.Request = c.req
+	if w, ok := resp.Body.(io.Writer); ok && resp.StatusCode == http.StatusSwitchingProtocols {
+		a.upgrade = true
+		resp.Body = &tunnel{answer: a, Writer: w}
+		l.onCut(func(cause error) {
+			cancel(cause)
+			_ = a.Close() // the tunnel ends here, whatever its state
+		})
+		return a
+	}
+	resp.Body = a
+	return a
+}
+
+// mayRetry reports whether the request can be sent again without harm and with hope.
+func (c *call) mayRetry(a *answer, err error) bool {
+	if c.req.Context().Err() != nil || !c.body.ready() || c.body.broken() {
+		return false
+	}
+	if err != nil {
+		var broken *bodyError
+		return !errors.As(err, &broken) && (unsent(err) || repeatable(c.req))
+	}
+	return worthRetry(a.resp.StatusCode) && repeatable(c.req)
+}
+
+// abandon lets go of an attempt that is followed by another.
+func (c *call) abandon(a *answer, l *lease) {
+	c.tried = append(c.tried, l.server)
+	if a == nil {
+		return
+	}
+	// A short answer is read so that its connection can be used again.
+	latency := a.headers
+	_, _ = io.CopyN(io.Discard, a.ReadCloser, 4<<10) // it is thrown away
+	_ = a.ReadCloser.Close()
+	c.pool.end(l, c.pool.now(), outcome{a.verdict, latency})
+	a.cancel(nil)
+}
+
+// handOut returns the last attempt to the caller.
+func (c *call) handOut(a *answer, err error) (*http.Response, error) {
+	if err != nil {
+		c.pool.ended(c.blame(err))
+		return nil, err
+	}
+	if !a.upgrade && (a.ReadCloser == http.NoBody || c.req.Method == http.MethodHead) {
+		a.end(a.verdict)
+		a.resp.Body = a.ReadCloser
+	}
+	return a.resp, nil
+}

@@ -1,0 +1,140 @@
+package balancer
+
+import "time"
+
+// The states of a server.
+const (
+	StatusHealthy     = "healthy"
+	StatusDegraded    = "degraded"
+	StatusUnhealthy   = "unhealthy"
+	StatusMaintenance = "maintenance"
+)
+
+// Stats are a pool's figures at one instant. Every number is finite.
+type Stats struct {
+	// Strategy is the one in force.
+	Strategy string
+	// TotalServers and HealthyServers count the pool; a degraded server counts as healthy.
+	TotalServers   int
+	HealthyServers int
+	// Requests are calls made to the pool, Succeeded and Failed how they ended in the end,
+	// Cancelled those that the caller gave up, Rejected those that no server could take
+	// (counted in Failed too), Retries further attempts.
+	Requests  uint64
+	Succeeded uint64
+	Failed    uint64
+	Cancelled uint64
+	Rejected  uint64
+	Retries   uint64
+	// RetriesDenied are retries that the budget did not allow.
+	RetriesDenied uint64
+	// Cut are calls cancelled at a drain timeout.
+	Cut uint64
+	// SuccessPercent is 100 × Succeeded / (Succeeded + Failed), 100 when there was none.
+	SuccessPercent float64
+	// MeanResponseSeconds covers the last one to two minutes, or all time when they had none.
+	MeanResponseSeconds float64
+	// RequestsPerSecond counts attempts that ended in the last ten seconds.
+	RequestsPerSecond float64
+	// ActiveConnections are the calls in flight.
+	ActiveConnections int
+	// Panic says that health is ignored because too few servers are usable.
+	Panic bool
+	// Distribution counts attempts by server id, Servers holds each server's own figures.
+	Distribution map[string]uint64
+	Servers      map[string]ServerStats
+}
+
+// ServerStats are a server's figures at one instant. Every number is finite.
+type ServerStats struct {
+	ID             string
+	URL            string
+	Weight         float64
+	MaxConnections int
+	// Status is healthy, degraded, unhealthy or maintenance, Reason says why and Since
+	// since when.
+	Status string
+	Reason string
+	Since  time.Time
+	// ActiveConnections are the calls in flight.
+	ActiveConnections int
+	// LoadScore explains, it does not decide: 0.3 × response time (of 1 s) + 0.3 ×
+	// connections (of max_connections, or 100) + 0.2 × error share + 0.2 × reported load,
+	// each 0..1. Lower is better.
+	LoadScore float64
+	// MeanResponseSeconds, P50Seconds, P99Seconds and ErrorPercent cover the last one to
+	// two minutes, or all time (quantiles: zero) when they had no request.
+	MeanResponseSeconds float64
+	P50Seconds          float64
+	P99Seconds          float64
+	ErrorPercent        float64
+	// RequestsPerSecond counts attempts that ended in the last ten seconds.
+	RequestsPerSecond float64
+	// Requests are attempts that began, of which Failed and Cancelled ended so.
+	Requests  uint64
+	Failed    uint64
+	Cancelled uint64
+	// Ejections count how often consecutive failures took the server out.
+	Ejections uint64
+	// LoadRatio is the load that the server last reported, 0..1; LoadReported is when.
+	LoadRatio    float64
+	LoadReported time.Time
+	// LastCheck is the last active check, zero before the first; LastCheckError is empty
+	// when it was good.
+	LastCheck      time.Time
+	LastCheckError string
+
+	answered     uint64 // responses in all and their time
+	totalSeconds float64
+}
+
+// Stats returns the pool's figures. It is safe for concurrent use.
+func (p *Pool) Stats() Stats {
+	v, now := p.view.Load(), p.now()
+	st := Stats{
+		Strategy: v.name, TotalServers: len(v.servers), Panic: p.climate.panic.Load(),
+		Requests: p.requests.Load(), Succeeded: p.succeeded.Load(), Failed: p.failed.Load(),
+		Cancelled: p.cancelled.Load(), Rejected: p.rejected.Load(),
+		Retries: p.retries.Load(), RetriesDenied: p.budget.denied.Load(), Cut: p.cut.Load(),
+		SuccessPercent: 100,
+		Distribution:   make(map[string]uint64, len(v.servers)),
+		Servers:        make(map[string]ServerStats, len(v.servers)),
+	}
+	var recent tally
+	for _, s := range v.servers {
+		ss, t := s.stats(p.epoch, now)
+		recent.add(t)
+		st.Servers[s.id] = ss
+		st.Distribution[s.id] = ss.Requests
+		st.ActiveConnections += ss.ActiveConnections
+		st.RequestsPerSecond += ss.RequestsPerSecond
+		if ss.Status == StatusHealthy || ss.Status == StatusDegraded {
+			st.HealthyServers++
+		}
+	}
+	st.MeanResponseSeconds = recent.meanSeconds()
+	if ended := st.Succeeded + st.Failed; ended > 0 {
+		st.SuccessPercent = 100 * float64(st.Succeeded) / float64(ended)
+	}
+	return st
+}
+
+// Servers returns the figures of all servers in the order they were configured.
+func (p *Pool) Servers() []ServerStats {
+	v, now := p.view.Load(), p.now()
+	all := make([]ServerStats, len(v.servers))
+	for i, s := range v.servers {
+		all[i], _ = s.stats(p.epoch, now)
+	}
+	return all
+}
+
+// Server returns the figures of one server; false means that there is none of that id.
+func (p *Pool) Server(id string) (ServerStats, bool) {
+	s := p.view.Load().find(id)
+	if s == nil {
+		return ServerStats{}, false
+	}
+	stats, _ := s.stats(p.epoch, p.now())
+	return stats, true
+}

@@ -1,0 +1,48 @@
+package balancer
+
+import (
+	"math"
+	"sync"
+)
+
+// weightedRoundRobin is smooth weighted round robin as in nginx: with each pick every
+// server gains its weight, the richest is taken and pays the sum. So a server of weight 5
+// among two of weight 1 is taken a a b a c a a, not in bursts. The start is random, so
+// that gateways side by side do not march in step.
+type weightedRoundRobin struct {
+	mu sync.Mutex // guards row.turn and rows
+	at *row       // the first row of those whose turns were set up
+}
+
+func (*weightedRoundRobin) price(r reading) price { return price{share: r.weight} }
+
+func (s *weightedRoundRobin) choose(rows []row, j job) int {
+	if len(rows) == 0 {
+		return -1
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.at != &rows[0] {
+		s.at = &rows[0]
+		for i := range rows {
+			rows[i].turn = rows[i].share.Load() * unit(splitmix(j.rnd+uint64(i)))
+		}
+	}
+	best, at, sum := math.Inf(-1), -1, 0.0
+	for i := range rows {
+		r := &rows[i]
+		if !r.available() {
+			continue
+		}
+		w := r.share.Load()
+		sum += w
+		r.turn += w
+		if r.turn > best {
+			best, at = r.turn, i
+		}
+	}
+	if at >= 0 {
+		rows[at].turn -= sum
+	}
+	return at
+}
