@@ -10,7 +10,7 @@ type adaptive struct{}
 func (adaptive) price(r reading) price {
 	cubed := r.success * r.success * r.success
 	return price{
-		base:    (r.speed.perAhead*r.work + r.overdue) / cubed,
+		base:    (r.speed.perAhead*r.work+r.overdue)/cubed + (1/cubed-1)*r.usual,
 		perUnit: r.speed.perUnit / cubed,
 	}
 }

@@ -93,13 +93,19 @@ func (a *answer) Read(buf []byte) (int, error) {
 		a.left -= int64(n)
 	}
 	switch {
-	case err == io.EOF || err == nil && a.left == 0 && !a.upgrade:
+	case err == nil && a.left == 0 && !a.upgrade:
+		a.end(a.verdict) // the end of the file may never be read
+		return n, nil
+	case err == nil:
+		return n, nil
+	case err == io.EOF:
 		a.end(a.verdict)
-	case err != nil && a.upgrade:
+	case a.upgrade:
 		a.end(succeeded) // how a tunnel ends says nothing
-	case err != nil:
+	default:
 		a.end(a.call.blame(err))
 	}
+	a.cancel(nil)
 	return n, err
 }
 
@@ -112,6 +118,7 @@ func (a *answer) Close() error {
 	default:
 		a.end(cancelled)
 	}
+	a.cancel(nil)
 	return err
 }
 
@@ -134,7 +141,6 @@ func (a *answer) end(v verdict) {
 	if v != cancelled && len(a.resp.Trailer) > 0 {
 		a.lease.server.reported(now, a.resp.Trailer)
 	}
-	a.cancel(nil)
 	p.ended(v)
 }
 

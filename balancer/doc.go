@@ -30,7 +30,7 @@
 //
 // A price changes only when something about its server does, so a pick is one pass over
 // a small array: no lock, no allocation. Up to 64 servers are all looked at, above that a
-// random 32 of them. Equal prices are decided at random.
+// 32 from a random place on. Equal prices are decided at random.
 //
 // # Health
 //

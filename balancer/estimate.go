@@ -107,27 +107,47 @@ type speed struct{ perUnit, perAhead float64 }
 type speedEstimate struct {
 	ss, sa, aa float64 // sums of products of size and ahead
 	sy, ay     float64 // and of each with the response time
+	surprises  int     // in a row: above 0 too slow, below 0 too fast
 	at         int64
 }
 
 const (
 	priorSamples = 1.0
-	aheadPrior   = 0.25 // as if four calls were worked on at a time
-	speedForget  = 0.97 // per observation: a memory of some 33
+	aheadPrior   = 0.25  // as if four calls were worked on at a time
+	speedForget  = 0.985 // per observation: a memory of some 66
+	surprise     = 4     // times off what was predicted, or one over it
+	shock        = 0.4   // what each surprise after a first in a row leaves of the memory
 )
 
-func (e *speedEstimate) observe(now int64, size, ahead, latency float64) {
+// observe learns from a response for which predicted seconds were expected. Surprises in
+// a row mean that the server has changed: the past is forgotten faster.
+func (e *speedEstimate) observe(now int64, size, ahead, latency, predicted float64) {
 	e.age(now)
+	switch {
+	case latency > surprise*predicted:
+		e.surprises = max(e.surprises, 0) + 1
+	case latency*surprise < predicted:
+		e.surprises = min(e.surprises, 0) - 1
+	default:
+		e.surprises = 0
+	}
+	if e.surprises > 1 || e.surprises < -1 {
+		e.keep(shock)
+	}
+	e.keep(speedForget)
 	scale := 1 / (size + aheadPrior*ahead)
 	s, a, y := size*scale, ahead*scale, latency*scale
-	e.ss, e.sa, e.aa = e.ss*speedForget+s*s, e.sa*speedForget+s*a, e.aa*speedForget+a*a
-	e.sy, e.ay = e.sy*speedForget+s*y, e.ay*speedForget+a*y
+	e.ss, e.sa, e.aa = e.ss+s*s, e.sa+s*a, e.aa+a*a
+	e.sy, e.ay = e.sy+s*y, e.ay+a*y
 }
 
 func (e *speedEstimate) age(now int64) {
-	keep := fade(now-e.at, speedMemory)
-	e.ss, e.sa, e.aa, e.sy, e.ay = e.ss*keep, e.sa*keep, e.aa*keep, e.sy*keep, e.ay*keep
+	e.keep(fade(now-e.at, speedMemory))
 	e.at = now
+}
+
+func (e *speedEstimate) keep(part float64) {
+	e.ss, e.sa, e.aa, e.sy, e.ay = e.ss*part, e.sa*part, e.aa*part, e.sy*part, e.ay*part
 }
 
 // estimate solves for the speed; first is the speed assumed when nothing is known.

@@ -1,10 +1,5 @@
 package balancer
 
-import (
-	"math"
-	"math/rand/v2"
-)
-
 // lease is one call in flight at a server: the entry of the ledger. It begins under the
 // server's lock before its pick can be seen and ends exactly once.
 type lease struct {
@@ -46,12 +41,12 @@ func (s *Server) begin(j job, r *row) *lease {
 	if s.gone || limit > 0 && s.inFlight.Load() >= limit || !s.health.takes(s.seat.climate.panic.Load()) {
 		s.publish(j.now)
 		if s.seat.row != r {
-			r.base.Store(math.Inf(1))
+			r.shut()
 		}
 		return nil
 	}
 	l := &lease{server: s, job: j, began: j.now, ahead: s.work, prev: s.newest}
-	v := s.speed.estimate(s.seat.climate.weight.Load() / s.settings.Load().Weight)
+	v := s.expectedSpeed()
 	l.expected = j.size*v.perUnit + s.work*v.perAhead
 	if s.newest != nil {
 		s.newest.next = l
@@ -155,9 +150,12 @@ func (s *Server) learn(l *lease, now int64, o outcome) (implied float64, sick bo
 		return 0, false
 	}
 	s.latency.observe(now, max(latency, minLatency))
-	v := s.speed.estimate(s.seat.climate.weight.Load() / s.settings.Load().Weight)
-	implied = max(latency-v.perAhead*l.ahead, latency/20) / v.perUnit
-	s.speed.observe(now, max(l.job.size, minLatency), l.ahead, max(latency, minLatency))
+	if c := s.seat.climate; c.latency.Load() == 0 {
+		c.latency.Store(s.latency.seconds) // the first that is known of the pool
+	}
+	v := s.expectedSpeed()
+	implied = max(latency-v.perAhead*l.ahead, latency/20) * s.seat.climate.speed.Load() / v.perUnit
+	s.speed.observe(now, max(l.job.size, minLatency), l.ahead, max(latency, minLatency), l.expected)
 	return implied, false
 }
 
@@ -182,7 +180,7 @@ func (p *Pool) eject(s *Server, now int64) {
 		s.mu.Unlock()
 		return
 	}
-	s.health.eject(now, v.limits.EjectionTime, rand.Uint64())
+	s.health.eject(now, v.limits.EjectionTime, splitmix(uint64(now)))
 	s.mu.Unlock()
 	s.ejections.Add(1)
 	p.refresh(v, now)

@@ -48,6 +48,7 @@ func New(cfg Config) (*Pool, error) {
 	p := &Pool{epoch: time.Now(), changed: make(chan struct{}, 1)}
 	p.transport = newTransport(p)
 	p.climate.topShare.Store(1)
+	p.climate.speed.Store(1)
 	servers := make([]*Server, len(cfg.Servers))
 	for i, c := range cfg.Servers {
 		servers[i] = newServer(c, p.epoch, 0)
@@ -69,7 +70,7 @@ func (p *Pool) install(v *view) {
 	now := p.now()
 	for i, s := range v.servers {
 		s.mu.Lock()
-		s.seat = seat{row: &v.rows[i], strategy: v.strategy, climate: &p.climate, limits: v.limits}
+		s.seat = seat{row: &v.rows[i], index: i, strategy: v.strategy, climate: &p.climate, limits: v.limits}
 		s.mu.Unlock()
 	}
 	p.refresh(v, now)

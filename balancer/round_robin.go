@@ -16,7 +16,7 @@ func (s *roundRobin) choose(rows []row, j job) int {
 			continue
 		}
 		last = i
-		if share := rows[i].share.Load(); share >= 1 || unit(splitmix(j.rnd+skipped)) < share {
+		if share := rows[i].share.Load(); share >= fullTurn || int64(splitmix(j.rnd+skipped)%fullTurn) < share {
 			s.next.Add(skipped)
 			return i
 		}

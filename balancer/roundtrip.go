@@ -146,6 +146,9 @@ func (c *call) answered(l *lease, resp *http.Response, cancel context.CancelCaus
 		headers: int64(took), left: resp.ContentLength, stream: isStream(resp.Header),
 		verdict: verdictOf(resp),
 	}
+	if len(resp.Trailer) > 0 {
+		a.left = -1 // the end is behind the trailer
+	}
 	resp.Request = c.req
 	if w, ok := resp.Body.(io.Writer); ok && resp.StatusCode == http.StatusSwitchingProtocols {
 		a.upgrade = true
@@ -194,6 +197,7 @@ func (c *call) handOut(a *answer, err error) (*http.Response, error) {
 	}
 	if !a.upgrade && (a.ReadCloser == http.NoBody || c.req.Method == http.MethodHead) {
 		a.end(a.verdict)
+		a.cancel(nil)
 		a.resp.Body = a.ReadCloser
 	}
 	return a.resp, nil

@@ -1,7 +1,6 @@
 package balancer
 
 import (
-	"math"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -44,6 +43,7 @@ type settings struct {
 // seat is a server's place in the present view.
 type seat struct {
 	row      *row
+	index    int
 	strategy strategy
 	climate  *climate
 	limits   *Config
@@ -101,12 +101,13 @@ func (s *Server) publish(now int64) {
 	cfg, climate := s.settings.Load(), s.seat.climate
 	full := cfg.MaxConnections > 0 && s.inFlight.Load() >= int64(cfg.MaxConnections)
 	if full || s.gone || !s.health.takes(climate.panic.Load()) {
-		s.seat.row.base.Store(math.Inf(1))
+		s.seat.row.shut()
 		return
 	}
 	p := s.seat.strategy.price(s.reading(now, cfg.Weight))
 	share := s.share(now) / climate.topShare.Load()
-	s.seat.row.set(price{base: p.base / share, perUnit: p.perUnit / share, share: p.share * share})
+	s.seat.row.set(price{base: p.base / share, perUnit: p.perUnit / share, share: p.share * share},
+		s.seat.index, splitmix(uint64(now)<<indexBits|uint64(s.seat.index)))
 }
 
 // share is the part of its weight that the server gets while it starts slowly or was
@@ -127,8 +128,8 @@ func (s *Server) reading(now int64, weight float64) reading {
 	}
 	return reading{
 		weight: weight, inFlight: float64(s.inFlight.Load()), work: s.work,
-		latency: max(latency, minLatency),
-		speed:   s.speed.estimate(climate.weight.Load() / weight),
+		latency: max(latency, minLatency), usual: climate.latency.Load(),
+		speed:   s.expectedSpeed(),
 		overdue: s.overdue(now), success: s.success.ratio(),
 		load: s.report.faded(now, climate.load.Load()),
 	}
@@ -141,6 +142,13 @@ const (
 	// overdueLook is how many calls are looked at for the oldest without an answer.
 	overdueLook = 16
 )
+
+// expectedSpeed is what is learnt of the server's speed. Before anything is, it is that of
+// the median server, in proportion to the weights.
+func (s *Server) expectedSpeed() speed {
+	c := s.seat.climate
+	return s.speed.estimate(c.speed.Load() * c.weight.Load() / s.settings.Load().Weight)
+}
 
 // overdue is how much longer than could be expected the oldest call is under way.
 func (s *Server) overdue(now int64) float64 {

@@ -97,12 +97,18 @@ func (r *result) share(server int, from, to time.Duration) float64 {
 }
 
 func newWorld(t testing.TB, strategy string, seed uint64) *world {
+	if underRace {
+		t.Skip("one goroutine: nothing to race")
+	}
 	t.Helper()
 	w := &world{rnd: rand.New(rand.NewPCG(seed, 7)), noise: 0.5}
 	cfg := Config{Strategy: strategy}
 	for i := range 16 {
 		w.speeds = append(w.speeds, float64(1+i/4))
 		cfg.Servers = append(cfg.Servers, ServerConfig{ID: fmt.Sprint("s", i), URL: fmt.Sprintf("http://10.0.0.%d", i+1)})
+	}
+	if strategy == "oracle" {
+		cfg.Strategy = RoundRobin
 	}
 	pool, err := New(cfg)
 	if err != nil {
@@ -142,7 +148,7 @@ func (w *world) run(load float64, length time.Duration) *result {
 }
 
 func (w *world) arrive(at time.Duration, push func(time.Duration, *simCall)) {
-	const sigma = 1
+	const sigma = 1.0
 	work := meanWork * math.Exp(sigma*w.rnd.NormFloat64()-sigma*sigma/2)
 	class := classOfWork(1000 * work * math.Exp(w.noise*w.rnd.NormFloat64()))
 	c := &simCall{at: at, work: work}
@@ -150,8 +156,6 @@ func (w *world) arrive(at time.Duration, push func(time.Duration, *simCall)) {
 	j := job{now: int64(at), class: class, size: w.pool.sizes.expect(class), rnd: w.rnd.Uint64()}
 	if w.oracle {
 		c.server = w.earliest(at, work)
-		l := w.pool.view.Load().servers[c.server].begin(j, &w.pool.view.Load().rows[c.server])
-		c.lease = l
 	} else {
 		l, err := w.pool.acquire(j, nil)
 		if err != nil {
@@ -207,7 +211,9 @@ func (w *world) finish(at time.Duration, c *simCall, push func(time.Duration, *s
 	if c.fastErr || took > giveUp {
 		v = failing
 	}
-	w.pool.end(c.lease, int64(at), outcome{v, int64(min(took, giveUp))})
+	if c.lease != nil {
+		w.pool.end(c.lease, int64(at), outcome{v, int64(min(took, giveUp))})
+	}
 	if c.at >= warmUpTime {
 		w.result.all++
 		if v == succeeded {
@@ -228,18 +234,126 @@ func (w *world) finish(at time.Duration, c *simCall, push func(time.Duration, *s
 	push(at+w.service(next, at), next)
 }
 
-func TestSimTable(t *testing.T) {
-	if testing.Short() {
-		t.Skip("prints a table")
+// steadily returns the p99 over three seeds and the lowest success.
+func steadily(t *testing.T, strategy string, load float64) (p99, success float64) {
+	t.Helper()
+	success = 100
+	for seed := range uint64(3) {
+		w := newWorld(t, strategy, seed)
+		if strategy == "oracle" {
+			w.oracle = true
+		}
+		r := w.run(load, 40*time.Second)
+		p99 += r.p(0.99) / 3
+		success = min(success, r.success())
 	}
+	return p99, success
+}
+
+// The order of the strategies on unequal servers is what they were chosen for.
+func TestSimulatedOrder(t *testing.T) {
+	t.Parallel()
 	for _, load := range []float64{0.6, 0.75, 0.9} {
-		o := newWorld(t, RoundRobin, 1)
-		o.oracle = true
-		r := o.run(load, 40*time.Second)
-		t.Logf("%.2f %-22s p50 %5.0f p99 %5.0f", load, "oracle", r.p(.5), r.p(.99))
+		oracle, _ := steadily(t, "oracle", load)
+		got := map[string]float64{}
 		for _, name := range Strategies() {
-			r := newWorld(t, name, 1).run(load, 40*time.Second)
-			t.Logf("%.2f %-22s p50 %5.0f p99 %5.0f ok %.2f%%", load, name, r.p(.5), r.p(.99), r.success())
+			p99, success := steadily(t, name, load)
+			got[name] = p99
+			t.Logf("load %.2f %-20s p99 %5.0f ms = %5.2f × oracle, success %6.2f %%", load, name, p99, p99/oracle, success)
+			if fair := name != RoundRobin && name != WeightedRoundRobin; fair && success < 99.9 {
+				t.Errorf("load %v: %s: success %.2f %%, want 99.9 %% or more: it herds", load, name, success)
+			}
+		}
+		bound, near := 1.15, 0.85
+		if load > 0.8 {
+			bound, near = 1.25, 0.95
+		}
+		if got[Adaptive] > bound*oracle {
+			t.Errorf("load %v: adaptive p99 %.0f ms, want at most %v × the oracle's %.0f ms", load, got[Adaptive], bound, oracle)
+		}
+		if got[Adaptive] > near*got[LeastResponseTime] {
+			t.Errorf("load %v: adaptive p99 %.0f ms, want at most %v × least_response_time's %.0f ms", load, got[Adaptive], near, got[LeastResponseTime])
+		}
+		if got[LeastResponseTime] > got[LeastConnections] || got[LeastConnections] > got[RoundRobin] {
+			t.Errorf("load %v: order lost: %v", load, got)
+		}
+	}
+}
+
+// True weights make weighted round robin and least connections much better than equal ones.
+func TestSimulatedWeights(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{WeightedRoundRobin, LeastConnections} {
+		equal, _ := steadily(t, name, 0.75)
+		w := newWorld(t, name, 1)
+		for i, s := range w.speeds {
+			if err := w.pool.Update(fmt.Sprint("s", i), ServerPatch{Weight: &s}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := w.run(0.75, 40*time.Second)
+		t.Logf("%s p99: equal weights %.0f ms, true weights %.0f ms", name, equal, r.p(0.99))
+		if r.p(0.99) > 0.9*equal {
+			t.Errorf("%s: true weights give p99 %.0f ms, equal ones %.0f ms", name, r.p(0.99), equal)
+		}
+	}
+}
+
+// The fastest server fails 30 % of its calls at once. No retry, no ejection.
+func TestSimulatedSinkhole(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(5) {
+		w := newWorld(t, Adaptive, seed)
+		w.pool.view.Load().limits.ConsecutiveFailures = 1 << 30
+		w.fails = func(s int, _ time.Duration) float64 {
+			if s == 15 {
+				return 0.3
+			}
+			return 0
+		}
+		if r := w.run(0.75, 40*time.Second); r.success() < 99.5 {
+			t.Errorf("seed %d: success %.2f %%, want 99.5 %% or more", seed, r.success())
+		}
+	}
+}
+
+// A server becomes ten times slower at 15 s and heals at 30 s.
+func TestSimulatedSlowServer(t *testing.T) {
+	t.Parallel()
+	const s = time.Second
+	for seed := range uint64(5) {
+		w := newWorld(t, Adaptive, seed)
+		w.slow = func(i int, at time.Duration) float64 {
+			if i == 8 && at > 15*s && at < 30*s {
+				return 10
+			}
+			return 1
+		}
+		r := w.run(0.75, 50*s)
+		before, during, after := r.share(8, 10*s, 15*s), r.share(8, 17*s, 30*s), r.share(8, 40*s, 50*s)
+		t.Logf("seed %d: share %.3f before, %.4f while slow, %.3f from 10 s after healing on", seed, before, during, after)
+		if during > 0.01 {
+			t.Errorf("seed %d: slow server got %.2f %% of the calls from 2 s on, want 1 %% at most", seed, 100*during)
+		}
+		if after < before/2 {
+			t.Errorf("seed %d: healed server got %.2f %%, before %.2f %%: it did not recover", seed, 100*after, 100*before)
+		}
+	}
+}
+
+// Of equal servers none is starved.
+func TestSimulatedFairness(t *testing.T) {
+	t.Parallel()
+	for _, name := range Strategies() {
+		w := newWorld(t, name, 3)
+		for i := range w.speeds {
+			w.speeds[i] = 2
+		}
+		r := w.run(0.3, 40*time.Second)
+		for i := range w.speeds {
+			if got := r.share(i, 0, 40*time.Second) * 16; got < 0.5 || got > 2 {
+				t.Errorf("%s: server %d got %.2f × its fair share", name, i, got)
+			}
 		}
 	}
 }

@@ -2,8 +2,8 @@ package balancer
 
 import (
 	"fmt"
-	"math"
 	"strings"
+	"sync/atomic"
 )
 
 // The names of the strategies.
@@ -75,6 +75,7 @@ type reading struct {
 	speed    speed   // learnt by the adaptive strategy
 	overdue  float64 // how much later than expected the oldest call in flight is, seconds
 	success  float64 // recent share of successes, above 0
+	usual    float64 // recent response time of the median server, seconds
 	load     float64 // reported load, 0..1, faded into the pool's mean
 }
 
@@ -82,20 +83,30 @@ type reading struct {
 // share, the part of a full turn that the server gets.
 type price struct{ base, perUnit, share float64 }
 
-// row is the price of one server as the next pick sees it. An infinite base means that
-// the server takes no calls now.
+// row is the price of one server as the next pick sees it.
 type row struct {
-	base, perUnit, share atomicFloat
-	turn                 float64 // owned by a turn-taking strategy, under its lock
+	base, rate atomic.Uint64 // see scan.go
+	share      atomic.Int64  // of a turn in 1/fullTurn; 0 when the server takes no calls
+	turn       int64         // owned by a turn-taking strategy, under its lock
 }
 
-func (r *row) set(p price) {
-	r.perUnit.Store(p.perUnit)
-	r.share.Store(p.share)
-	r.base.Store(p.base)
+// fullTurn is the share of a server of weight 1.
+const fullTurn = 1 << 20
+
+// set prices the row of the index.
+func (r *row) set(p price, index int, rnd uint64) {
+	r.rate.Store(rate(p.perUnit))
+	r.share.Store(max(int64(p.share*fullTurn), 1))
+	r.base.Store(basePrice(p.base, index, rnd))
 }
 
-func (r *row) available() bool { return !math.IsInf(r.base.Load(), 1) }
+// shut takes the row out of the next picks.
+func (r *row) shut() {
+	r.base.Store(noPrice)
+	r.share.Store(0)
+}
+
+func (r *row) available() bool { return r.base.Load() < noPrice }
 
 // job is the call to be placed.
 type job struct {
@@ -103,59 +114,4 @@ type job struct {
 	size  float64 // expected work, seconds on a median server
 	class sizeClass
 	rnd   uint64 // random bits
-}
-
-// Above fullScan servers only sampleSize random ones are looked at.
-const (
-	fullScan   = 64
-	sampleSize = 32
-)
-
-// cheapest returns the row with the lowest price for the job, a random one among equals,
-// or -1 when none is available. Large pools are sampled.
-func cheapest(rows []row, j job) int {
-	if len(rows) <= fullScan {
-		return cheapestOf(rows, j)
-	}
-	best, at := math.Inf(1), -1
-	i, n := int(j.rnd%uint64(len(rows))), len(rows)
-	step := 1 + int((j.rnd>>32)%uint64(n-1))
-	for range sampleSize {
-		if c := rows[i].base.Load() + j.size*rows[i].perUnit.Load(); c < best {
-			best, at = c, i
-		}
-		if i += step; i >= n {
-			i -= n
-		}
-	}
-	if at < 0 {
-		return cheapestOf(rows, j)
-	}
-	return at
-}
-
-func cheapestOf(rows []row, j job) int {
-	best, at, ties := math.Inf(1), -1, uint64(0)
-	for i := range rows {
-		c := rows[i].base.Load() + j.size*rows[i].perUnit.Load()
-		if c < best {
-			best, at, ties = c, i, 1
-		} else if c == best {
-			ties++
-		}
-	}
-	if at < 0 || ties == 1 {
-		return at
-	}
-	nth := j.rnd % ties
-	for i := range rows {
-		if rows[i].base.Load()+j.size*rows[i].perUnit.Load() != best {
-			continue
-		}
-		if nth == 0 {
-			return i
-		}
-		nth--
-	}
-	return at // a price changed meanwhile
 }

@@ -2,7 +2,6 @@ package balancer
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -24,6 +23,7 @@ type climate struct {
 	latency  atomicFloat // median response time, seconds
 	load     atomicFloat // mean of the fresh load reports
 	weight   atomicFloat // median weight
+	speed    atomicFloat // median price per unit of size, by which sizes are kept in seconds
 	topShare atomicFloat // largest share of a usable server, so that one has all of its own
 	panic    atomic.Bool
 }
@@ -46,9 +46,9 @@ type explorer struct {
 
 // refresher is the state of refresh; its lock is taken by one pick at a time.
 type refresher struct {
-	next atomic.Int64
-	mu   sync.Mutex // guards the scratch space
-	a, b []float64
+	next                       atomic.Int64
+	mu                         sync.Mutex // guards the scratch space
+	latencies, weights, speeds []float64
 }
 
 func (v *view) find(id string) *Server {
@@ -64,7 +64,7 @@ func (p *Pool) pick(v *view, j job) int {
 	if next := p.refresher.next.Load(); j.now >= next && p.refresher.next.CompareAndSwap(next, j.now+int64(refreshEvery)) {
 		p.refresh(v, j.now)
 	}
-	if v.explores && p.explorer.due.Load() != 0 && j.size <= p.sizes.mean.Load() {
+	if v.explores && p.explorer.due.Load() != 0 && j.size <= p.sizes.mean.Load()/2 {
 		if i := int(p.explorer.due.Swap(0)) - 1; i >= 0 && i < len(v.rows) && v.rows[i].available() {
 			return i
 		}
@@ -75,9 +75,9 @@ func (p *Pool) pick(v *view, j job) int {
 // acquire picks a server and enters the call into its ledger. Servers in tried are used
 // only when there is no other.
 func (p *Pool) acquire(j job, tried []*Server) (*lease, error) {
-	v := p.view.Load()
 	p.explorer.picks.Add(1)
-	for range len(v.servers) + 1 {
+	for {
+		v := p.view.Load()
 		i := -1
 		if len(tried) > 0 {
 			i = v.strategy.choose(v.without(tried), j)
@@ -85,24 +85,34 @@ func (p *Pool) acquire(j job, tried []*Server) (*lease, error) {
 		if i < 0 {
 			i = p.pick(v, j)
 		}
-		if i < 0 {
-			break
+		if i >= 0 {
+			if l := v.servers[i].begin(j, &v.rows[i]); l != nil {
+				return l, nil
+			}
+			continue // it filled up meanwhile, and its row is shut now
 		}
-		if l := v.servers[i].begin(j, &v.rows[i]); l != nil {
-			return l, nil
+		if p.settled(v) {
+			return nil, v.unavailable(j.now)
 		}
 	}
-	return nil, v.unavailable(j.now)
+}
+
+// settled reports whether the view is still in force and no change of it is under way.
+func (p *Pool) settled(v *view) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.view.Load() == v
 }
 
 // without returns a copy of the rows on which the servers are not available.
 func (v *view) without(tried []*Server) []row {
 	rows := make([]row, len(v.rows))
 	for i := range v.rows {
-		from := &v.rows[i]
-		rows[i].set(price{base: from.base.Load(), perUnit: from.perUnit.Load(), share: from.share.Load()})
+		rows[i].base.Store(v.rows[i].base.Load())
+		rows[i].rate.Store(v.rows[i].rate.Load())
+		rows[i].share.Store(v.rows[i].share.Load())
 		if slices.Contains(tried, v.servers[i]) {
-			rows[i].base.Store(math.Inf(1))
+			rows[i].shut()
 		}
 	}
 	return rows
@@ -146,7 +156,7 @@ func (p *Pool) refresh(v *view, now int64) {
 	defer r.mu.Unlock()
 	var inService, usable int
 	var loads, reports, top float64
-	latencies, weights := r.a[:0], r.b[:0]
+	latencies, weights, speeds := r.latencies[:0], r.weights[:0], r.speeds[:0]
 	for _, s := range v.servers {
 		s.mu.Lock()
 		s.refresh(p.epoch, now)
@@ -159,6 +169,7 @@ func (p *Pool) refresh(v *view, now int64) {
 		}
 		if s.latency.samples > 0 {
 			latencies = append(latencies, s.latency.seconds)
+			speeds = append(speeds, s.expectedSpeed().perUnit)
 		}
 		weights = append(weights, s.settings.Load().Weight)
 		if s.report.fresh(now) {
@@ -166,10 +177,13 @@ func (p *Pool) refresh(v *view, now int64) {
 		}
 		s.mu.Unlock()
 	}
-	r.a, r.b = latencies, weights
+	r.latencies, r.weights, r.speeds = latencies, weights, speeds
 	c := &p.climate
 	c.latency.Store(median(latencies))
 	c.weight.Store(median(weights))
+	if len(speeds) > 0 {
+		c.speed.Store(median(speeds))
+	}
 	c.load.Store(loads / max(reports, 1))
 	c.panic.Store(float64(usable) < v.limits.PanicThresholdRatio*float64(inService))
 	if top == 0 {

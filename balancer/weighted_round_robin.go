@@ -25,16 +25,16 @@ func (s *weightedRoundRobin) choose(rows []row, j job) int {
 	if s.at != &rows[0] {
 		s.at = &rows[0]
 		for i := range rows {
-			rows[i].turn = rows[i].share.Load() * unit(splitmix(j.rnd+uint64(i)))
+			rows[i].turn = int64(float64(rows[i].share.Load()) * unit(splitmix(j.rnd+uint64(i))))
 		}
 	}
-	best, at, sum := math.Inf(-1), -1, 0.0
+	best, at, sum := int64(math.MinInt64), -1, int64(0)
 	for i := range rows {
 		r := &rows[i]
-		if !r.available() {
+		w := r.share.Load()
+		if w == 0 {
 			continue
 		}
-		w := r.share.Load()
 		sum += w
 		r.turn += w
 		if r.turn > best {
