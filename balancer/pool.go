@@ -174,6 +174,10 @@ func (p *Pool) Run(ctx context.Context) error {
 	}
 }
 
+// CloseIdleConnections closes the connections to servers that no call uses, as
+// [http.Client.CloseIdleConnections] expects it. Run does so when it ends.
+func (p *Pool) CloseIdleConnections() { p.transport.CloseIdleConnections() }
+
 func (p *Pool) takeLeaving() []*Server {
 	p.mu.Lock()
 	defer p.mu.Unlock()
