@@ -28,6 +28,6 @@
 // Nothing is guessed: unknown keys, duplicate keys and values of the wrong type are
 // faults, every one of them is reported in one go, and the struct stays as it was.
 //
-// It does not watch files, and it does not judge values: the struct's owner does, and
-// [Report.Locate] then adds to what it says where the value stands.
+// It does not watch files, and it does not judge values beyond their type: the struct's
+// own method Validate does, and what it says is reported with the place of the value.
 package conf

@@ -23,8 +23,9 @@ type Sources struct {
 	Aliases map[string]string
 }
 
-// Load fills the struct that dst points to, which holds the defaults, from src. The error
-// joins all faults, each a [*Fault], and leaves the struct as it was.
+// Load fills the struct that dst points to, which holds the defaults, from src. If dst has
+// a method Validate() error, it judges the result. The error joins all faults, those of
+// the sources, each a [*Fault], first; the struct is then as it was.
 func Load(dst any, src Sources) (*Report, error) {
 	target := reflect.ValueOf(dst)
 	if target.Kind() != reflect.Pointer || target.Elem().Kind() != reflect.Struct {
@@ -44,11 +45,15 @@ func Load(dst any, src Sources) (*Report, error) {
 	for _, s := range src.Sets {
 		l.set(s)
 	}
-	if err := l.faults.err(); err != nil {
+	r := &Report{origins: l.origins}
+	err := l.faults.err()
+	if v, ok := work.Addr().Interface().(interface{ Validate() error }); ok {
+		err = errors.Join(err, r.Locate(v.Validate()))
+	}
+	if err != nil {
 		return nil, err
 	}
 	target.Elem().Set(work)
-	r := &Report{origins: l.origins}
 	return r, r.Refresh(dst)
 }
 

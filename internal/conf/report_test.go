@@ -73,3 +73,28 @@ func TestKeys(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+type judged struct {
+	TTL   time.Duration `conf:"ttl"`
+	Share float64       `conf:"share"`
+}
+
+func (j judged) Validate() error {
+	if j.TTL < 0 {
+		return errors.New("ttl: must not be negative")
+	}
+	return nil
+}
+
+func TestValidateIsPartOfTheReport(t *testing.T) {
+	t.Parallel()
+	var c judged
+	_, err := conf.Load(&c, conf.Sources{Sets: []string{"ttl=-1", "share=x"}})
+	want := "--set: share: must be a number (got \"x\")\n--set: ttl: must not be negative"
+	if err == nil || err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+	if c != (judged{}) {
+		t.Errorf("a refused configuration was put in force: %+v", c)
+	}
+}

@@ -1,0 +1,53 @@
+# Upshift: make help lists the targets.
+SHELL := /bin/bash
+GO ?= go
+BIN := $(CURDIR)/bin
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test test-go test-web check bench web cover fuzz clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+run: build ## Start the demo: a small RAG system with real traffic, and the dashboard
+	@scripts/deps.sh --optional postgres
+	@exec $(BIN)/upshift demo
+
+build: ## Build the binary into bin/
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/upshift ./cmd/upshift
+
+test: test-go test-web ## Run every test, with real Postgres, Redis and Chromium; installs what it needs
+
+test-go:
+	@scripts/deps.sh postgres redis
+	$(GO) test -race -shuffle=on -timeout 15m ./...
+	cd bench && $(GO) vet ./... && $(GO) test ./...
+
+test-web: build
+	@scripts/deps.sh chromium web
+	cd web && npm run --silent typecheck && npm run --silent test
+
+check: ## Lint, formatting, known vulnerabilities, tidy modules, built dashboard up to date
+	@scripts/check.sh '$(GOLANGCI)' '$(GOVULNCHECK)'
+
+bench: build ## Measure against named rivals, side by side; prints each bar
+	@scripts/deps.sh chromium web
+	@scripts/bench.sh
+
+web: ## Build the dashboard into web/dist
+	@scripts/deps.sh web
+	cd web && npm run --silent build
+
+cover: ## Test coverage by package
+	$(GO) test -coverprofile=coverage.out ./... && $(GO) tool cover -func=coverage.out | tail -1
+
+fuzz: ## Every fuzz target for FUZZTIME (default 20s) each
+	@scripts/fuzz.sh $(or $(FUZZTIME),20s)
+
+clean: ## Remove what was built here
+	rm -rf $(BIN) coverage.out web/node_modules
