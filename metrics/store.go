@@ -179,6 +179,9 @@ func (s *Store) Apply(cfg Config) error {
 	return nil
 }
 
+// Config returns what is in force, with its defaults.
+func (s *Store) Config() Config { return *s.config.Load() }
+
 // Compact writes the older part of what is in memory to disk and merges blocks, which
 // happens by itself every two hours of samples.
 func (s *Store) Compact(ctx context.Context) error {
