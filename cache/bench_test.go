@@ -1,0 +1,165 @@
+package cache
+
+import (
+	"context"
+	"runtime"
+	"strconv"
+	"testing"
+
+	"github.com/maypok86/otter/v2"
+)
+
+const benchKeys = 1 << 14
+
+func keysOf(n int) []string {
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = "key-" + strconv.Itoa(i)
+	}
+	return keys
+}
+
+func benchCache(b *testing.B) (*Cache[int], []string) {
+	b.Helper()
+	c := newCache(b, Config{MaxEntries: 2 * benchKeys}, Options[int]{Cost: func(int) int64 { return 8 }})
+	keys := keysOf(benchKeys)
+	for i, key := range keys {
+		set(b, c, key, i)
+	}
+	return c, keys
+}
+
+// running runs the group during the benchmark, as a program does.
+func running(b *testing.B, g *Group) {
+	b.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- g.Run(ctx) }()
+	b.Cleanup(func() {
+		cancel()
+		<-done
+	})
+	for g.clock.ticked.Load() == 0 {
+		runtime.Gosched()
+	}
+}
+
+func BenchmarkHit(b *testing.B) {
+	b.Run("upshift", func(b *testing.B) {
+		c, keys := benchCache(b)
+		running(b, &Group{clock: c.store.clock, applied: make(chan struct{}), cfg: Config{CleanupInterval: 1 << 40}})
+		b.ReportAllocs()
+		i := 0
+		for b.Loop() {
+			c.Get(keys[i%benchKeys])
+			i++
+		}
+	})
+	b.Run("otter", func(b *testing.B) {
+		c := otter.Must(&otter.Options[string, int]{MaximumSize: 2 * benchKeys})
+		keys := keysOf(benchKeys)
+		for i, key := range keys {
+			c.Set(key, i)
+		}
+		b.ReportAllocs()
+		i := 0
+		for b.Loop() {
+			c.GetIfPresent(keys[i%benchKeys])
+			i++
+		}
+	})
+}
+
+func BenchmarkHitParallel(b *testing.B) {
+	b.Run("upshift", func(b *testing.B) {
+		c, keys := benchCache(b)
+		running(b, &Group{clock: c.store.clock, applied: make(chan struct{}), cfg: Config{CleanupInterval: 1 << 40}})
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for i := 0; pb.Next(); i++ {
+				c.Get(keys[i%benchKeys])
+			}
+		})
+	})
+	b.Run("otter", func(b *testing.B) {
+		c := otter.Must(&otter.Options[string, int]{MaximumSize: 2 * benchKeys})
+		keys := keysOf(benchKeys)
+		for i, key := range keys {
+			c.Set(key, i)
+		}
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for i := 0; pb.Next(); i++ {
+				c.GetIfPresent(keys[i%benchKeys])
+			}
+		})
+	})
+}
+
+func BenchmarkGetOrLoadHit(b *testing.B) {
+	c, keys := benchCache(b)
+	ctx := context.Background()
+	load := func(context.Context) (int, error) { return 0, nil }
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		if _, err := c.GetOrLoad(ctx, keys[i%benchKeys], load); err != nil {
+			b.Fatal(err)
+		}
+		i++
+	}
+}
+
+// BenchmarkSetFull writes new keys into a full cache: every write evicts.
+func BenchmarkSetFull(b *testing.B) {
+	b.Run("upshift", func(b *testing.B) {
+		c := newCache(b, Config{MaxEntries: benchKeys}, Options[int]{Cost: func(int) int64 { return 8 }})
+		keys := keysOf(1 << 20)
+		b.ReportAllocs()
+		i := 0
+		for b.Loop() {
+			if err := c.Set(keys[i%len(keys)], i, EntryOptions{}); err != nil {
+				b.Fatal(err)
+			}
+			i++
+		}
+	})
+	b.Run("otter", func(b *testing.B) {
+		c := otter.Must(&otter.Options[string, int]{MaximumSize: benchKeys})
+		keys := keysOf(1 << 20)
+		b.ReportAllocs()
+		i := 0
+		for b.Loop() {
+			c.Set(keys[i%len(keys)], i)
+			i++
+		}
+	})
+}
+
+func BenchmarkSizeOf(b *testing.B) {
+	type answer struct {
+		Text   string
+		Chunks []string
+		Scores map[string]float64
+	}
+	a := answer{Text: "text", Chunks: keysOf(20), Scores: map[string]float64{"a": 1, "b": 2}}
+	b.ReportAllocs()
+	for b.Loop() {
+		SizeOf(a)
+	}
+}
+
+func BenchmarkArgumentKey(b *testing.B) {
+	type args struct {
+		Question string
+		Top      int
+		Filter   map[string]string
+	}
+	a := args{Question: string(make([]byte, 1000)), Top: 5, Filter: map[string]string{"lang": "en", "team": "x"}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := argumentKey("answers:", &a); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

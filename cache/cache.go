@@ -1,0 +1,154 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+)
+
+// Limits are what the program asks for one cache. [Config.Caches] goes before it, and the zero
+// value means what the rest of [Config] says.
+type Limits struct {
+	// TTL is how long an entry lives unless it says. Zero means [Config.DefaultTTL].
+	TTL time.Duration
+	// MaxEntries bounds the entries. Zero means [Config.MaxEntries].
+	MaxEntries int
+	// MaxBytes is the share of [Config.MaxBytes] to ask for. Zero means what is left, split
+	// equally among those who do not ask.
+	MaxBytes int64
+}
+
+func (l Limits) validate(name string) error {
+	var f faults
+	NamedConfig(l).check(&f, "cache "+name)
+	return errors.Join(f...)
+}
+
+// Options are what the program says of one cache. The zero value works.
+type Options[V any] struct {
+	Limits
+	// Cost returns the bytes that a value takes in memory. It must not be negative nor change
+	// while the value is stored. Nil means [SizeOf].
+	Cost func(value V) int64
+}
+
+// Cache is a named, typed cache of a [Group]. Its methods may be called at the same time. Values
+// are shared by all who get them, so they must not be changed.
+type Cache[V any] struct{ store *store }
+
+// Named returns the cache of that name, which is made at the first call: a second call with the
+// same type gets the same cache, and its options are not looked at. It fails with [ErrBadName],
+// with a [TypeError] when the name holds values of another type, with [ErrTooManyCaches], or
+// when an option is out of range.
+func Named[V any](g *Group, name string, opts Options[V]) (*Cache[V], error) {
+	if !validName(name) {
+		return nil, fmt.Errorf("%w: %q", ErrBadName, name)
+	}
+	if err := opts.validate(name); err != nil {
+		return nil, err
+	}
+	cost := SizeOf
+	if opts.Cost != nil {
+		cost = func(value any) int64 { return opts.Cost(typed[V](value)) }
+	}
+	s, err := g.named(name, reflect.TypeFor[V](), opts.Limits, cost)
+	if err != nil {
+		return nil, err
+	}
+	return &Cache[V]{s}, nil
+}
+
+// typed is value as a V; nil is the zero value of an interface type.
+func typed[V any](value any) V {
+	v, _ := value.(V)
+	return v
+}
+
+// Name is the name in the group.
+func (c *Cache[V]) Name() string { return c.store.name }
+
+// Get returns the value of key and whether there is one.
+func (c *Cache[V]) Get(key string) (V, bool) {
+	e := c.store.get(key)
+	if e == nil {
+		var none V
+		return none, false
+	}
+	return typed[V](e.value), true
+}
+
+// Set stores a value in the place of what key had. A value that is refused, with
+// [TooLargeError], leaves key without one. Other errors change nothing: [ErrKeyTooLong],
+// [TTLError], [ErrNegativeCost], and [ErrSuperseded] for a mark that is out of date.
+func (c *Cache[V]) Set(key string, value V, opts EntryOptions) error {
+	if err := opts.validate(); err != nil {
+		return err
+	}
+	e, err := c.store.newEntry(key, value, distinct(opts.Tags))
+	if err != nil {
+		return err
+	}
+	return c.store.set(e, opts)
+}
+
+// GetOrLoad returns the value of key, or what load fetches, which is then stored. One load per
+// key runs at a time; its context has the values of the caller's that began it, ends when nobody
+// waits any more, and is no longer than that bound to any caller's. An error of load goes to all
+// who wait and is not cached; a panic becomes a [PanicError], runtime.Goexit [ErrLoaderExited].
+// When ctx ends first, its error is returned. A value too large to store is returned all the same.
+//
+// A loader may ask for other keys, but [ErrRecursiveLoad] is what it gets for its own.
+func (c *Cache[V]) GetOrLoad(
+	ctx context.Context, key string, load func(ctx context.Context) (V, error),
+) (V, error) {
+	return c.GetOrLoadWith(ctx, key, EntryOptions{}, load)
+}
+
+// GetOrLoadWith is [Cache.GetOrLoad] for an entry with options. Those of the caller whose load
+// runs count. Since is not looked at: every load has a mark of its own.
+func (c *Cache[V]) GetOrLoadWith(
+	ctx context.Context, key string, opts EntryOptions, load func(ctx context.Context) (V, error),
+) (V, error) {
+	if e := c.store.get(key); e != nil {
+		return typed[V](e.value), nil
+	}
+	if load == nil {
+		var none V
+		return none, ErrNilLoader
+	}
+	value, err := c.store.load(ctx, key, opts, func(ctx context.Context) (any, error) { return load(ctx) })
+	return typed[V](value), err
+}
+
+// Mark is the moment before a fetch, for [EntryOptions.Since].
+func (c *Cache[V]) Mark() Mark {
+	c.store.mu.Lock()
+	defer c.store.mu.Unlock()
+	return Mark{removals: c.store.removals, cleared: c.store.tags.cleared.Load(), taken: true}
+}
+
+// Exists reports whether key has a value, without counting as an access.
+func (c *Cache[V]) Exists(key string) bool { return c.store.peek(key) != nil }
+
+// Inspect describes the entry of key, without counting as an access.
+func (c *Cache[V]) Inspect(key string) (EntryInfo, bool) {
+	e := c.store.peek(key)
+	if e == nil {
+		return EntryInfo{}, false
+	}
+	return e.info(c.store.clock), true
+}
+
+// Delete forgets key and reports whether it had a value. A load that runs is not stored.
+func (c *Cache[V]) Delete(key string) bool { return c.store.remove(key) }
+
+// Clear forgets all keys and returns how many entries went.
+func (c *Cache[V]) Clear() int { return c.store.clear() }
+
+// ClearPattern forgets the keys that [Match] a pattern and returns how many entries went.
+func (c *Cache[V]) ClearPattern(pattern string) int { return c.store.clearMatching(pattern) }
+
+// Stats are the figures of this cache.
+func (c *Cache[V]) Stats() NamedStats { return c.store.stats() }

@@ -1,0 +1,75 @@
+package cache
+
+import "github.com/prometheus/client_golang/prometheus"
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("upshift_cache_"+name, help, labels, nil)
+}
+
+// Descriptions of the metrics; they never change.
+var (
+	descBudget      = desc("budget_bytes", "Bytes that all caches together may hold.")
+	descTags        = desc("tags", "Tags that entries or running loads have.")
+	descEntries     = desc("entries", "Entries held.", "cache")
+	descMaxEntries  = desc("max_entries", "Entries the cache may hold.", "cache")
+	descBytes       = desc("bytes", "Accounted bytes held.", "cache")
+	descMaxBytes    = desc("max_bytes", "Bytes the cache may hold, its share of the budget.", "cache")
+	descHits        = desc("hits_total", "Lookups that found a value.", "cache")
+	descMisses      = desc("misses_total", "Lookups that found none.", "cache")
+	descEvictions   = desc("evictions_total", "Entries removed for room.", "cache", "cause")
+	descExpirations = desc("expirations_total", "Entries removed because their time was over.", "cache")
+	descInvalid     = desc("invalidations_total", "Entries removed by key, name, pattern or tag.", "cache")
+	descRejections  = desc("rejections_total", "Values too large to store.", "cache")
+	descLoads       = desc("loads_total", "Loads that ended.", "cache")
+	descLoadErrors  = desc("load_errors_total", "Loads that failed.", "cache")
+	descSuperseded  = desc("loads_superseded_total",
+		"Fetched values not stored because of an invalidation or a write in between.", "cache")
+	descActive  = desc("loads_active", "Loads that run.", "cache")
+	descLoading = desc("load_seconds_total", "Time spent in loads that ended.", "cache")
+	descAccess  = desc("access_duration_seconds", "Duration of a sample of the lookups.", "cache")
+)
+
+// Describe implements prometheus.Collector.
+func (g *Group) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		descBudget, descTags, descEntries, descMaxEntries, descBytes, descMaxBytes, descHits, descMisses,
+		descEvictions, descExpirations, descInvalid, descRejections, descLoads, descLoadErrors, descSuperseded,
+		descActive, descLoading, descAccess,
+	} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector. The label cache has at most [MaxCaches] values, the
+// label cause those of [NamedStats.EvictionsByCause].
+func (g *Group) Collect(ch chan<- prometheus.Metric) {
+	s := g.Stats()
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	counter := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
+	}
+	gauge(descBudget, float64(s.MaxBytes))
+	gauge(descTags, float64(s.Tags))
+	for name, n := range s.Caches {
+		gauge(descEntries, float64(n.Entries), name)
+		gauge(descMaxEntries, float64(n.MaxEntries), name)
+		gauge(descBytes, float64(n.Bytes), name)
+		gauge(descMaxBytes, float64(n.MaxBytes), name)
+		counter(descHits, float64(n.Hits), name)
+		counter(descMisses, float64(n.Misses), name)
+		for cause, evicted := range n.EvictionsByCause {
+			counter(descEvictions, float64(evicted), name, cause)
+		}
+		counter(descExpirations, float64(n.Expirations), name)
+		counter(descInvalid, float64(n.Invalidations), name)
+		counter(descRejections, float64(n.Rejections), name)
+		counter(descLoads, float64(n.Loads), name)
+		counter(descLoadErrors, float64(n.LoadErrors), name)
+		counter(descSuperseded, float64(n.LoadsSuperseded), name)
+		gauge(descActive, float64(n.LoadsActive), name)
+		counter(descLoading, n.loadSeconds, name)
+		ch <- prometheus.MustNewConstHistogram(descAccess, n.AccessSamples, n.accessSeconds, n.accessBuckets, name)
+	}
+}

@@ -1,0 +1,165 @@
+package cache
+
+import (
+	"context"
+	"runtime/debug"
+)
+
+// flight is one load of one key and those who wait for it.
+type flight struct {
+	store *store
+	key   string
+	opts  EntryOptions
+	tags  []tagMark
+	// parent is the load whose loader asked for this one.
+	parent *flight
+	cancel context.CancelFunc
+	// done is closed when value and err are set.
+	done  chan struct{}
+	value any
+	err   error
+	entry *entry
+
+	// The store's mu guards these.
+	waiters    int
+	superseded bool
+	abandoned  bool
+}
+
+// flightKey is where the context of a loader has its flight.
+type flightKey struct{}
+
+// loader fetches a value.
+type loader func(ctx context.Context) (any, error)
+
+// load returns what load fetches for key, or what another caller's load that runs already does.
+func (s *store) load(ctx context.Context, key string, opts EntryOptions, load loader) (any, error) {
+	if len(key) > MaxKeyBytes {
+		return nil, ErrKeyTooLong
+	}
+	if err := opts.validate(); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	parent, _ := ctx.Value(flightKey{}).(*flight)
+	for f := parent; f != nil; f = f.parent {
+		if f.store == s && f.key == key {
+			return nil, ErrRecursiveLoad
+		}
+	}
+	f, found := s.join(ctx, &flight{store: s, key: key, opts: opts, parent: parent}, load)
+	if found != nil {
+		return found.value, nil
+	}
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		if s.leave(f) {
+			return nil, ctx.Err()
+		}
+		<-f.done // it has landed
+	}
+	return f.value, f.err
+}
+
+// join makes the caller wait for the running load of next's key, which is next itself when there
+// was none. When the key has got a value meanwhile, that is it.
+func (s *store) join(ctx context.Context, next *flight, load loader) (*flight, *entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.peek(next.key); e != nil {
+		e.touch(s.clock.coarse())
+		return nil, e
+	}
+	f := s.flights[next.key]
+	if f == nil || stale(f.tags) {
+		s.supersede(next.key)
+		f = next
+		s.start(ctx, f, load)
+	}
+	f.waiters++
+	return f, nil
+}
+
+// start runs a load apart from the caller's cancellation, with mu held.
+func (s *store) start(ctx context.Context, f *flight, load loader) {
+	f.opts.Tags = distinct(f.opts.Tags)
+	f.tags = s.tags.take(f.opts.Tags)
+	f.done = make(chan struct{})
+	ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	ctx = context.WithValue(ctx, flightKey{}, f)
+	s.flights[f.key] = f
+	s.active.Add(1)
+	go s.fly(ctx, f, load)
+}
+
+// leave takes a waiter off a load that runs, and cancels the load when it was the last. It
+// reports false for a load that has landed.
+func (s *store) leave(f *flight) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-f.done:
+		return false
+	default:
+	}
+	if f.waiters--; f.waiters > 0 {
+		return true
+	}
+	f.abandoned = true
+	if s.flights[f.key] == f {
+		delete(s.flights, f.key)
+	}
+	f.cancel()
+	return true
+}
+
+// fly runs the loader, whatever it does.
+func (s *store) fly(ctx context.Context, f *flight, load loader) {
+	began := s.clock.now()
+	f.err = ErrLoaderExited
+	defer func() {
+		if v := recover(); v != nil {
+			f.value, f.err, f.entry = nil, &PanicError{Value: v, Stack: debug.Stack()}, nil
+		}
+		s.land(f, s.clock.now()-began)
+	}()
+	value, err := load(ctx)
+	if err == nil {
+		f.entry, err = s.newEntry(f.key, value, f.opts.Tags)
+		if err != nil {
+			s.rejected.Add(1) // the value is still good for those who wait
+			err = nil
+		}
+	}
+	f.value, f.err = value, err
+}
+
+// land stores the value, unless something came in between, and lets the waiters go.
+func (s *store) land(f *flight, took int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer close(f.done)
+	f.cancel()
+	s.active.Add(-1)
+	s.loads.Add(1)
+	s.loadNanos.Add(took)
+	if s.flights[f.key] == f {
+		delete(s.flights, f.key)
+	}
+	switch {
+	case f.err != nil:
+		s.loadErrors.Add(1)
+	case f.entry == nil || f.abandoned:
+	case f.superseded || stale(f.tags):
+		s.superseded.Add(1)
+	default:
+		f.entry.tags = f.tags
+		// A value too large to store is counted there and is still good for those who wait.
+		_ = s.put(f.entry, f.opts.TTL)
+		return
+	}
+	s.tags.release(f.tags, false)
+}

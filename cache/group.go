@@ -1,0 +1,226 @@
+package cache
+
+import (
+	"context"
+	"maps"
+	"math"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Group is a budget of bytes and the named caches that share it. Its methods may be called at
+// the same time.
+type Group struct {
+	clock   *clock
+	tags    *tags
+	applied chan struct{}
+
+	mu     sync.RWMutex // guards the fields below; a store's mu may be taken with it held
+	cfg    Config
+	stores map[string]*store
+}
+
+// New makes a group without caches; see [Named].
+func New(cfg Config) (*Group, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return &Group{
+		clock: newClock(), tags: newTags(), applied: make(chan struct{}, 1),
+		cfg: cfg.WithDefaults(), stores: map[string]*store{},
+	}, nil
+}
+
+// Apply changes the configuration. Bounds hold at once, by eviction where they are smaller; a
+// time to live is that of entries stored from now on. An invalid configuration changes nothing.
+func (g *Group) Apply(cfg Config) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	g.cfg = cfg.WithDefaults()
+	g.reshare()
+	g.mu.Unlock()
+	select {
+	case g.applied <- struct{}{}:
+	default: // Run will see the newest anyway
+	}
+	return nil
+}
+
+// Run removes expired entries every [Config.CleanupInterval] and keeps the clock of reads, until
+// ctx ends; then it returns nil. A group works without it. Call it once at a time.
+func (g *Group) Run(ctx context.Context) error {
+	var ticking sync.WaitGroup
+	ticking.Go(func() { g.clock.run(ctx) })
+	defer ticking.Wait()
+	timer := time.NewTimer(g.cleanupInterval())
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-g.applied:
+		case <-timer.C:
+			g.Cleanup()
+		}
+		timer.Reset(g.cleanupInterval())
+	}
+}
+
+func (g *Group) cleanupInterval() time.Duration {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.cfg.CleanupInterval
+}
+
+// named returns the store of that name and type, and makes it if there is none.
+func (g *Group) named(name string, typ reflect.Type, wants Limits, cost func(any) int64) (*store, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if s := g.stores[name]; s != nil {
+		if s.typ != typ {
+			return nil, &TypeError{Name: name, Have: s.typ, Ask: typ}
+		}
+		return s, nil
+	}
+	if len(g.stores) >= MaxCaches {
+		return nil, ErrTooManyCaches
+	}
+	s, err := g.newStore(name, typ, wants, cost)
+	if err != nil {
+		return nil, err
+	}
+	g.stores[name] = s
+	g.reshare()
+	return s, nil
+}
+
+// all returns the stores in the order of their names.
+func (g *Group) all() []*store {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.sorted()
+}
+
+func (g *Group) sorted() []*store {
+	out := make([]*store, 0, len(g.stores))
+	for _, name := range slices.Sorted(maps.Keys(g.stores)) {
+		out = append(out, g.stores[name])
+	}
+	return out
+}
+
+// Names are the names of the caches, sorted.
+func (g *Group) Names() []string {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return slices.Sorted(maps.Keys(g.stores))
+}
+
+// Clear forgets all keys of one cache and returns how many entries went, or an
+// [UnknownCacheError].
+func (g *Group) Clear(_ context.Context, name string) (int, error) {
+	g.mu.RLock()
+	s := g.stores[name]
+	g.mu.RUnlock()
+	if s == nil {
+		return 0, &UnknownCacheError{Name: name, Known: g.Names()}
+	}
+	return s.clear(), nil
+}
+
+// ClearAll forgets all keys of all caches and returns how many entries went.
+func (g *Group) ClearAll(context.Context) int {
+	n := 0
+	for _, s := range g.all() {
+		n += s.clear()
+	}
+	return n
+}
+
+// ClearPattern forgets the keys of all caches that [Match] a pattern and returns how many
+// entries went. When ctx ends, the remaining caches are left as they are.
+func (g *Group) ClearPattern(ctx context.Context, pattern string) int {
+	n := 0
+	for _, s := range g.all() {
+		if ctx.Err() != nil {
+			break
+		}
+		n += s.clearMatching(pattern)
+	}
+	return n
+}
+
+// ClearTag invalidates the entries of all caches that have a tag and returns how many there are.
+// It takes the same time however many these are. Entries that another tag has invalidated before
+// are counted until they are dropped.
+func (g *Group) ClearTag(_ context.Context, tag string) int { return g.tags.clear(tag) }
+
+// Cleanup drops the entries that are expired or under a cleared tag and returns how many.
+func (g *Group) Cleanup() int {
+	n := 0
+	for _, s := range g.all() {
+		n += s.cleanup()
+	}
+	return n
+}
+
+// Shrink lets go of the coldest entries of every cache when memory is short: a quarter of its
+// bytes, or half when ratio, the share of the memory limit in use, is 1 or more. It does nothing
+// for a ratio that is not positive. The bounds stay, so the caches may fill again.
+func (g *Group) Shrink(ratio float64) {
+	if ratio <= 0 || math.IsNaN(ratio) {
+		return
+	}
+	share := 0.25
+	if ratio >= 1 {
+		share = 0.5
+	}
+	for _, s := range g.all() {
+		s.relieve(share)
+	}
+}
+
+// Optimization is what [Group.Optimize] says of one cache.
+type Optimization struct {
+	Name string `json:"name"`
+	// BeforeBytes and AfterBytes are its share of the budget.
+	BeforeBytes int64 `json:"before_bytes"`
+	AfterBytes  int64 `json:"after_bytes"`
+	// ExpectedHitRatio is its hit ratio so far, 0 to 1.
+	ExpectedHitRatio float64 `json:"expected_hit_ratio"`
+}
+
+// Optimize reports the shares of the caches and their hit ratios. This version moves no bytes,
+// so that before and after are the same. It fails when ctx has ended.
+func (g *Group) Optimize(ctx context.Context) ([]Optimization, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	out := []Optimization{}
+	for _, s := range g.all() {
+		n := s.stats()
+		out = append(out, Optimization{
+			Name: s.name, BeforeBytes: n.MaxBytes, AfterBytes: n.MaxBytes, ExpectedHitRatio: n.HitRatio,
+		})
+	}
+	return out, nil
+}
+
+// Stats are the figures of now.
+func (g *Group) Stats() Stats {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	s := Stats{MaxBytes: g.cfg.MaxBytes, Caches: make(map[string]NamedStats, len(g.stores)), Tags: g.tags.len()}
+	for _, store := range g.sorted() {
+		s.add(store.name, store.stats())
+	}
+	if g.cfg.RedisURL != "" {
+		s.Warnings = append(s.Warnings, "cache.redis_url is set, but this version has no second tier: nothing is stored there")
+	}
+	s.finish()
+	return s
+}

@@ -1,0 +1,68 @@
+package cache
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func newGroup(tb testing.TB, cfg Config) *Group {
+	tb.Helper()
+	g, err := New(cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return g
+}
+
+func named[V any](tb testing.TB, g *Group, name string, opts Options[V]) *Cache[V] {
+	tb.Helper()
+	c, err := Named(g, name, opts)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return c
+}
+
+// newCache is a cache with a group of its own.
+func newCache[V any](tb testing.TB, cfg Config, opts Options[V]) *Cache[V] {
+	tb.Helper()
+	return named(tb, newGroup(tb, cfg), "test", opts)
+}
+
+func set[V any](tb testing.TB, c *Cache[V], key string, value V, tags ...string) {
+	tb.Helper()
+	if err := c.Set(key, value, EntryOptions{Tags: tags}); err != nil {
+		tb.Fatalf("set %q: %v", key, err)
+	}
+}
+
+// checkStore compares what a store says it holds with what it holds.
+func checkStore(tb testing.TB, s *store) {
+	tb.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	entries, bytes := 0, int64(0)
+	for _, q := range []*queue{&s.order.small, &s.order.main} {
+		n, sum := 0, int64(0)
+		for e := q.head; e != nil; e = e.next {
+			n++
+			sum += e.bytes
+			if held, _ := s.table.GetIfPresent(e.key); held != e {
+				tb.Errorf("%q is in a queue and not in the table", e.key)
+			}
+		}
+		if n != q.entries || sum != q.bytes {
+			tb.Errorf("queue says %d entries of %d bytes, holds %d of %d", q.entries, q.bytes, n, sum)
+		}
+		entries, bytes = entries+n, bytes+sum
+	}
+	if got := s.table.EstimatedSize(); got != entries {
+		tb.Errorf("table holds %d entries, queues %d", got, entries)
+	}
+	if entries > s.limits.maxEntries || bytes > s.limits.maxBytes {
+		tb.Errorf("%d entries of %d bytes, above %d and %d", entries, bytes, s.limits.maxEntries, s.limits.maxBytes)
+	}
+}

@@ -1,0 +1,180 @@
+package cache
+
+import "time"
+
+// SampleEvery is how many lookups share one measured access time.
+const SampleEvery = 128
+
+// Stats are the figures of a [Group] at one instant. No figure of bytes or entries is ever above
+// its maximum.
+type Stats struct {
+	// HitRatio is hits by requests, MissRatio misses by requests, 0 to 1; both are zero without
+	// requests.
+	HitRatio  float64 `json:"hit_ratio"`
+	MissRatio float64 `json:"miss_ratio"`
+	// Requests is Hits + Misses.
+	Requests uint64 `json:"requests"`
+	Hits     uint64 `json:"hits"`
+	Misses   uint64 `json:"misses"`
+	// Evictions are entries removed for room, of all causes.
+	Evictions  uint64 `json:"evictions"`
+	Loads      uint64 `json:"loads"`
+	LoadErrors uint64 `json:"load_errors"`
+	// Expirations are entries removed because their time was over, Invalidations those removed
+	// by key, name, pattern or tag.
+	Expirations   uint64 `json:"expirations"`
+	Invalidations uint64 `json:"invalidations"`
+	// Rejections are values that were too large to store.
+	Rejections uint64 `json:"rejections"`
+	Entries    int    `json:"entries"`
+	Bytes      int64  `json:"bytes"`
+	MaxBytes   int64  `json:"max_bytes"`
+	// MeanAccessSeconds is the mean of the sampled lookups.
+	MeanAccessSeconds float64 `json:"mean_access_seconds"`
+	// MemoryUsageRatio is Bytes by MaxBytes, 0 to 1.
+	MemoryUsageRatio float64 `json:"memory_usage_ratio"`
+	// Caches are the figures by name; never nil.
+	Caches map[string]NamedStats `json:"caches"`
+	// Tags are the tags remembered.
+	Tags  int        `json:"tags"`
+	Redis RedisStats `json:"redis"`
+	// Warnings name what is configured and not done.
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// NamedStats are the figures of one cache.
+type NamedStats struct {
+	// Type is the type of its values.
+	Type      string  `json:"type"`
+	HitRatio  float64 `json:"hit_ratio"`
+	MissRatio float64 `json:"miss_ratio"`
+	Requests  uint64  `json:"requests"`
+	Hits      uint64  `json:"hits"`
+	Misses    uint64  `json:"misses"`
+	// Evictions is the sum of EvictionsByCause: "bytes" and "entries" are the two bounds,
+	// "pressure" is [Group.Shrink], "resize" a smaller bound.
+	Evictions        uint64            `json:"evictions"`
+	EvictionsByCause map[string]uint64 `json:"evictions_by_cause"`
+	Expirations      uint64            `json:"expirations"`
+	Invalidations    uint64            `json:"invalidations"`
+	Rejections       uint64            `json:"rejections"`
+	// Loads are finished loads, LoadErrors those among them that failed, LoadsSuperseded those
+	// whose value was not stored because an invalidation or a write came in between.
+	Loads           uint64 `json:"loads"`
+	LoadErrors      uint64 `json:"load_errors"`
+	LoadsSuperseded uint64 `json:"loads_superseded"`
+	// LoadsActive are running now.
+	LoadsActive int `json:"loads_active"`
+	// MeanLoadSeconds is the mean of all finished loads.
+	MeanLoadSeconds float64 `json:"mean_load_seconds"`
+	Entries         int     `json:"entries"`
+	MaxEntries      int     `json:"max_entries"`
+	Bytes           int64   `json:"bytes"`
+	// MaxBytes is the cache's share of the budget.
+	MaxBytes int64 `json:"max_bytes"`
+	// TTLSeconds is the time to live of an entry that does not say.
+	TTLSeconds float64 `json:"ttl_seconds"`
+	// The access times are of one lookup in SampleEvery, AccessSamples of them.
+	AccessSamples     uint64  `json:"access_samples"`
+	MeanAccessSeconds float64 `json:"mean_access_seconds"`
+	P50AccessSeconds  float64 `json:"p50_access_seconds"`
+	P99AccessSeconds  float64 `json:"p99_access_seconds"`
+
+	accessSeconds, loadSeconds float64
+	accessBuckets              map[float64]uint64
+}
+
+// RedisStats are the figures of the second tier.
+type RedisStats struct {
+	Enabled           bool  `json:"enabled"`
+	Connected         bool  `json:"connected"`
+	UsedMemoryBytes   int64 `json:"used_memory_bytes"`
+	ConnectedClients  int64 `json:"connected_clients"`
+	CommandsProcessed int64 `json:"commands_processed"`
+}
+
+// EntryInfo describes an entry; asking for it does not count as an access.
+type EntryInfo struct {
+	Key     string    `json:"key"`
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires"`
+	// Accesses are the hits so far, LastAccess the time of the last; zero without one.
+	Accesses   uint64    `json:"accesses"`
+	LastAccess time.Time `json:"last_access"`
+	// Bytes is what the entry is accounted with.
+	Bytes int64    `json:"bytes"`
+	Tags  []string `json:"tags,omitempty"`
+}
+
+// add adds the figures of one cache to the sum.
+func (s *Stats) add(name string, n NamedStats) {
+	s.Caches[name] = n
+	s.Hits += n.Hits
+	s.Misses += n.Misses
+	s.Evictions += n.Evictions
+	s.Expirations += n.Expirations
+	s.Invalidations += n.Invalidations
+	s.Rejections += n.Rejections
+	s.Loads += n.Loads
+	s.LoadErrors += n.LoadErrors
+	s.Entries += n.Entries
+	s.Bytes += n.Bytes
+}
+
+// finish works out what follows from the sums.
+func (s *Stats) finish() {
+	s.Requests = s.Hits + s.Misses
+	s.HitRatio, s.MissRatio = ratio(s.Hits, s.Requests), ratio(s.Misses, s.Requests)
+	s.MemoryUsageRatio = ratio(s.Bytes, s.MaxBytes)
+	var samples uint64
+	var seconds float64
+	for _, n := range s.Caches {
+		samples += n.AccessSamples
+		seconds += n.accessSeconds
+	}
+	s.MeanAccessSeconds = mean(seconds, samples)
+}
+
+func ratio[N int64 | uint64](part, whole N) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return float64(part) / float64(whole)
+}
+
+func mean(sum float64, n uint64) float64 {
+	if n == 0 {
+		return 0
+	}
+	return sum / float64(n)
+}
+
+// stats are the figures of one cache. Bytes and entries are of one instant.
+func (s *store) stats() NamedStats {
+	hits, misses := s.sum()
+	samples := s.access.count.Load()
+	n := NamedStats{
+		Type: s.typ.String(),
+		Hits: hits, Misses: misses, Requests: hits + misses,
+		HitRatio: ratio(hits, hits+misses), MissRatio: ratio(misses, hits+misses),
+		EvictionsByCause: make(map[string]uint64, len(evictionCauses)),
+		Expirations:      s.removed[causeExpired].Load(), Invalidations: s.removed[causeInvalidated].Load(),
+		Rejections: s.rejected.Load(), Loads: s.loads.Load(), LoadErrors: s.loadErrors.Load(),
+		LoadsSuperseded: s.superseded.Load(), LoadsActive: int(s.active.Load()),
+		AccessSamples: samples, P50AccessSeconds: s.access.quantile(0.5), P99AccessSeconds: s.access.quantile(0.99),
+		accessSeconds: float64(s.access.nanos.Load()) / 1e9, accessBuckets: s.access.cumulative(),
+		loadSeconds: time.Duration(s.loadNanos.Load()).Seconds(),
+	}
+	for i, name := range evictionCauses {
+		n.EvictionsByCause[name] = s.removed[i].Load()
+		n.Evictions += n.EvictionsByCause[name]
+	}
+	n.MeanAccessSeconds = mean(n.accessSeconds, samples)
+	n.MeanLoadSeconds = mean(n.loadSeconds, n.Loads)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n.Entries, n.MaxEntries = s.order.entries(), s.limits.maxEntries
+	n.Bytes, n.MaxBytes = s.order.bytes(), s.limits.maxBytes
+	n.TTLSeconds = s.limits.ttl.Seconds()
+	return n
+}

@@ -1,0 +1,232 @@
+package cache
+
+import (
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+)
+
+// limits are what a configuration says of one cache.
+type limits struct {
+	ttl        time.Duration
+	jitter     float64
+	maxEntries int
+	maxBytes   int64
+}
+
+// store is a cache without its type. Reads go to the table and take no lock; whatever changes
+// what is held does so under mu, where the bounds are kept.
+type store struct {
+	name  string
+	typ   reflect.Type
+	wants Limits
+	cost  func(value any) int64
+	clock *clock
+	tags  *tags
+	table *otter.Cache[string, *entry]
+	counters
+
+	mu      sync.Mutex // guards the fields below, and changes of the table
+	limits  limits
+	order   order
+	flights map[string]*flight
+	// removals counts the invalidations, for marks.
+	removals uint64
+}
+
+func (g *Group) newStore(name string, typ reflect.Type, wants Limits, cost func(any) int64) (*store, error) {
+	// Without a maximum otter is a table alone: it neither evicts nor keeps a buffer or a goroutine.
+	table, err := otter.New(&otter.Options[string, *entry]{})
+	if err != nil {
+		return nil, err
+	}
+	return &store{
+		name: name, typ: typ, wants: wants, cost: cost, clock: g.clock, tags: g.tags, table: table,
+		order: order{ghosts: newGhosts()}, flights: map[string]*flight{},
+	}, nil
+}
+
+// get returns the live entry of key, or nil, and counts the lookup.
+func (s *store) get(key string) *entry {
+	mine := s.mine()
+	if !mine.due() {
+		return s.find(key, mine)
+	}
+	began := s.clock.now()
+	e := s.find(key, mine)
+	s.access.record(s.clock.now() - began)
+	return e
+}
+
+func (s *store) find(key string, mine *stripe) *entry {
+	e, ok := s.table.GetIfPresent(key)
+	if !ok {
+		mine.misses.Add(1)
+		return nil
+	}
+	now := s.clock.coarse()
+	if cause, gone := e.gone(now); gone {
+		s.discard(e, cause)
+		mine.misses.Add(1)
+		return nil
+	}
+	mine.hits.Add(1)
+	e.touch(now)
+	return e
+}
+
+// peek is get without counting.
+func (s *store) peek(key string) *entry {
+	e, ok := s.table.GetIfPresent(key)
+	if !ok {
+		return nil
+	}
+	if _, gone := e.gone(s.clock.now()); gone {
+		return nil
+	}
+	return e
+}
+
+// set stores e under tags in the place of what its key had.
+func (s *store) set(e *entry, opts EntryOptions) error {
+	names := distinct(opts.Tags)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if opts.Since.outdated(s.removals, s.tags.cleared.Load(), names) {
+		s.superseded.Add(1)
+		return ErrSuperseded
+	}
+	s.supersede(e.key)
+	e.tags = s.tags.take(names)
+	return s.put(e, opts.TTL)
+}
+
+// put stores e, whose tags are taken, with mu held. A value that is refused takes what its key
+// had along: it is not the key's value any more.
+func (s *store) put(e *entry, ttl time.Duration) error {
+	old, _ := s.table.GetIfPresent(e.key)
+	if e.bytes > s.limits.maxBytes {
+		if old != nil {
+			s.drop(old, causeInvalidated)
+		}
+		s.tags.release(e.tags, false)
+		s.rejected.Add(1)
+		return &TooLargeError{Bytes: e.bytes, MaxBytes: s.limits.maxBytes}
+	}
+	now := s.clock.now()
+	e.created, e.expires = now, s.expiry(now, ttl)
+	rank := s.order.rank(e.key)
+	if old != nil { // the new value takes its place, also in the table
+		rank = old.queue
+		e.heat.Store(old.heat.Load())
+		s.order.remove(old)
+		s.tags.release(old.tags, true)
+	}
+	s.makeRoom(now, e.bytes)
+	s.order.push(rank, e)
+	s.tags.stored(e.tags)
+	s.table.Set(e.key, e)
+	return nil
+}
+
+// expiry is when an entry made now expires.
+func (s *store) expiry(now int64, ttl time.Duration) int64 {
+	if ttl == 0 {
+		ttl = s.limits.ttl
+	}
+	if s.limits.jitter > 0 {
+		ttl -= time.Duration(float64(ttl) * s.limits.jitter * rand.Float64())
+		ttl = max(ttl, 1)
+	}
+	if at := now + int64(ttl); at > now {
+		return at
+	}
+	return math.MaxInt64
+}
+
+// makeRoom evicts until an entry of so many bytes fits.
+func (s *store) makeRoom(now, bytes int64) {
+	for s.order.entries() >= s.limits.maxEntries {
+		s.evict(now, causeEntries)
+	}
+	for s.order.bytes() > s.limits.maxBytes-bytes {
+		s.evict(now, causeBytes)
+	}
+}
+
+// evict drops the coldest entry; there must be one.
+func (s *store) evict(now int64, why cause) {
+	e := s.order.coldest(now)
+	if gone, is := e.gone(now); is {
+		why = gone
+	} else {
+		s.order.remember(e)
+	}
+	s.drop(e, why)
+}
+
+// drop removes e, which must be held, with mu held.
+func (s *store) drop(e *entry, why cause) {
+	s.order.remove(e)
+	s.table.Invalidate(e.key)
+	s.tags.release(e.tags, true)
+	s.removed[why].Add(1)
+}
+
+// discard drops e unless it has left already, and reports whether it did.
+func (s *store) discard(e *entry, why cause) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.queue == noQueue {
+		return false
+	}
+	s.drop(e, why)
+	return true
+}
+
+// resize sets new limits and evicts what does not fit them.
+func (s *store) resize(l limits) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limits = l
+	s.shrink(l.maxEntries, l.maxBytes, causeResize)
+}
+
+// share is the bytes it may hold.
+func (s *store) share() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.limits.maxBytes
+}
+
+// shrink evicts down to so many entries and bytes, with mu held.
+func (s *store) shrink(entries int, bytes int64, why cause) {
+	now := s.clock.now()
+	for s.order.entries() > entries || s.order.bytes() > bytes {
+		s.evict(now, why)
+	}
+}
+
+// relieve lets go of a share of the bytes and of what is remembered of evicted keys.
+func (s *store) relieve(share float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	keep := int64(float64(s.order.bytes()) * (1 - share))
+	s.shrink(s.order.entries(), keep, causePressure)
+	s.order.ghosts.reset()
+}
+
+// cleanup drops what is expired or under a cleared tag, and returns how many.
+func (s *store) cleanup() int {
+	n, now := 0, s.clock.now()
+	for _, e := range s.table.All() {
+		if why, gone := e.gone(now); gone && s.discard(e, why) {
+			n++
+		}
+	}
+	return n
+}
