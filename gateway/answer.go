@@ -1,0 +1,338 @@
+package gateway
+
+import (
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// maxVariants are kept of one target; the oldest goes first.
+	maxVariants = 16
+	// keepStale is how long an answer that can be revalidated is kept beyond its freshness.
+	keepStale = time.Hour
+	// answerOverhead is what an answer takes beside its body and headers.
+	answerOverhead = 512
+)
+
+// page is what is kept of one target: an answer for each set of request headers that the
+// server tells apart. Pages and answers never change.
+type page struct{ variants []*answer }
+
+// answer is one kept response.
+type answer struct {
+	vary, values []string // header names of Vary, and what the request had in them
+	status       int
+	header       http.Header
+	body         []byte
+	born         time.Time     // when its age was zero
+	lifetime     time.Duration // the age up to which it is fresh
+	noCache      bool          // it must be revalidated each time
+	shared       bool          // it may answer requests with credentials
+}
+
+// uncredentialed headers do not tell who asks; these do.
+var credentials = []string{"Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key", "Api-Key"}
+
+// hasCredentials reports whether the request says who asks.
+func hasCredentials(h http.Header) bool {
+	return slices.ContainsFunc(credentials, func(name string) bool { return len(h[name]) > 0 })
+}
+
+// cacheableStatus are final statuses that are kept when declared fresh. Server errors are
+// not: frameworks declare them fresh by accident.
+func cacheableStatus(status int) bool {
+	switch status {
+	case 200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410, 414, 451:
+		return true
+	}
+	return false
+}
+
+// newAnswer makes an answer, still without its body, of the response to req, or returns nil
+// when it may not be kept (RFC 9111 section 3).
+func newAnswer(req *http.Request, res *http.Response, asked, received time.Time) *answer {
+	switch {
+	case !cacheableStatus(res.StatusCode), len(res.Trailer) > 0, isStream(res.Header):
+		return nil
+	case res.ProtoMajor == 1 && res.ContentLength < 0 && len(res.TransferEncoding) == 0 && !res.Uncompressed:
+		return nil // its end cannot be told from a broken connection
+	}
+	return judged(req, res.StatusCode, storedHeader(res.Header), asked, received)
+}
+
+// judged makes an answer of headers that are as they will be kept, or nil.
+func judged(req *http.Request, status int, h http.Header, asked, received time.Time) *answer {
+	d := answerDirectives(h)
+	shared := d.public || d.sMaxAge >= 0 || d.mustRevalidate
+	vary, ok := varyNames(h)
+	switch {
+	case d.noStore, d.private, len(h["Set-Cookie"]) > 0, !ok, !shared && hasCredentials(req.Header):
+		return nil
+	}
+	a := &answer{
+		vary: vary, values: varyValues(vary, req.Header), status: status, header: h, noCache: d.noCache, shared: shared,
+	}
+	a.date(d, asked, received)
+	if !a.revalidatable() && (a.noCache || a.age(received) >= a.lifetime) {
+		return nil // nobody could ever be answered with it
+	}
+	return a
+}
+
+// date works out age and lifetime (RFC 9111 sections 4.2.1 and 4.2.3).
+func (a *answer) date(d directives, asked, received time.Time) {
+	sent, err := http.ParseTime(a.header.Get("Date"))
+	if err != nil {
+		sent = received
+		a.header.Set("Date", received.UTC().Format(http.TimeFormat))
+	}
+	initial := max(received.Sub(sent), received.Sub(asked)+seconds(firstNumber(a.header.Get("Age"))), 0)
+	a.header.Del("Age")
+	a.born = received.Add(-initial)
+	switch {
+	case d.sMaxAge >= 0:
+		a.lifetime = d.sMaxAge
+	case d.maxAge >= 0:
+		a.lifetime = d.maxAge
+	case len(a.header["Expires"]) == 1:
+		if expires, err := http.ParseTime(a.header.Get("Expires")); err == nil {
+			a.lifetime = max(expires.Sub(sent), 0)
+		}
+	}
+}
+
+// firstNumber is the first member of a list, which is what counts of an Age given twice.
+func firstNumber(s string) string {
+	first, _, _ := strings.Cut(s, ",")
+	return trim(first)
+}
+
+func (a *answer) age(now time.Time) time.Duration { return max(now.Sub(a.born), 0) }
+
+// fresh reports whether the answer may be given at a time without asking the server.
+func (a *answer) fresh(now time.Time, asked directives) bool {
+	age := a.age(now)
+	return !a.noCache && age < a.lifetime && (asked.maxAge < 0 || age <= asked.maxAge) &&
+		a.lifetime-age >= asked.minFresh
+}
+
+func (a *answer) revalidatable() bool {
+	return a.header.Get("Etag") != "" || a.header.Get("Last-Modified") != ""
+}
+
+// keepFor is how long the answer is worth keeping from now on.
+func (a *answer) keepFor(now time.Time) time.Duration {
+	left := a.lifetime - a.age(now)
+	if a.revalidatable() {
+		return max(left, 0) + keepStale
+	}
+	return left
+}
+
+// cost is the answer's size in memory.
+func (a *answer) cost() int64 {
+	n := int64(answerOverhead + len(a.body))
+	for name, values := range a.header {
+		n += int64(len(name)) + 48
+		for _, v := range values {
+			n += int64(len(v)) + 16
+		}
+	}
+	for i := range a.vary {
+		n += int64(len(a.vary[i])+len(a.values[i])) + 32
+	}
+	return n
+}
+
+// answers reports whether the answer is one to a request with these headers.
+func (a *answer) answers(h http.Header) bool {
+	for i, name := range a.vary {
+		if varyValue(name, h) != a.values[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// find returns the newest answer to a request with these headers, or nil.
+func (p *page) find(h http.Header) *answer {
+	if p == nil {
+		return nil
+	}
+	for _, a := range slices.Backward(p.variants) {
+		if a.answers(h) {
+			return a
+		}
+	}
+	return nil
+}
+
+// with returns the page with one more answer, in place of those that it stands for as well,
+// and without those that are of no use any more.
+func (p *page) with(a *answer, h http.Header, now time.Time) *page {
+	next := &page{}
+	if p != nil {
+		for _, old := range p.variants {
+			if !old.answers(h) && old.keepFor(now) > 0 {
+				next.variants = append(next.variants, old)
+			}
+		}
+	}
+	if over := len(next.variants) + 1 - maxVariants; over > 0 {
+		next.variants = next.variants[over:]
+	}
+	next.variants = append(next.variants, a)
+	return next
+}
+
+func (p *page) cost() (n int64) {
+	for _, a := range p.variants {
+		n += a.cost()
+	}
+	return n
+}
+
+func (p *page) keepFor(now time.Time) (d time.Duration) {
+	for _, a := range p.variants {
+		d = max(d, a.keepFor(now))
+	}
+	return d
+}
+
+// varyNames are the header names of Vary, sorted; false when nothing can be told from them.
+func varyNames(h http.Header) ([]string, bool) {
+	var names []string
+	for _, v := range h["Vary"] {
+		for name := range strings.SplitSeq(v, ",") {
+			switch name = trim(name); {
+			case name == "*":
+				return nil, false
+			case name != "":
+				names = append(names, textproto.CanonicalMIMEHeaderKey(name))
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), true
+}
+
+func varyValues(names []string, h http.Header) []string {
+	values := make([]string, len(names))
+	for i, name := range names {
+		values[i] = varyValue(name, h)
+	}
+	return values
+}
+
+// varyValue is what a request has in a header: all its lines as one list. That there is none
+// differs from an empty one.
+func varyValue(name string, h http.Header) string {
+	lines, ok := h[name]
+	switch {
+	case !ok:
+		return "\x00"
+	case len(lines) == 1:
+		return trim(lines[0])
+	}
+	trimmed := make([]string, len(lines))
+	for i, l := range lines {
+		trimmed[i] = trim(l)
+	}
+	return strings.Join(trimmed, ",")
+}
+
+// response makes the response to req that an answer is.
+func (a *answer) response(req *http.Request, now time.Time) *http.Response {
+	if a.notModified(req.Header) {
+		return a.respond(req, http.StatusNotModified, a.header304(), nil, now)
+	}
+	h := make(http.Header, len(a.header)+4)
+	for name, values := range a.header {
+		h[name] = slices.Clip(values) // whoever adds to them gets his own
+	}
+	body := a.body
+	if a.status != http.StatusNoContent {
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
+	if req.Method == http.MethodHead {
+		body = nil
+	}
+	return a.respond(req, a.status, h, body, now)
+}
+
+// header304 are the headers that a 304 must have (RFC 9110 section 15.4.5).
+func (a *answer) header304() http.Header {
+	h := http.Header{}
+	for _, name := range []string{
+		"Cache-Control", "Content-Location", "Date", "Etag", "Expires", "Last-Modified", "Vary",
+	} {
+		if v, ok := a.header[name]; ok {
+			h[name] = slices.Clip(v)
+		}
+	}
+	return h
+}
+
+func (a *answer) respond(req *http.Request, status int, h http.Header, body []byte, now time.Time) *http.Response {
+	h["Age"] = []string{strconv.FormatInt(int64(a.age(now)/time.Second), 10)}
+	res := &http.Response{
+		Status: strconv.Itoa(status) + " " + http.StatusText(status), StatusCode: status,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: h, Body: http.NoBody, ContentLength: int64(len(body)), Request: req,
+	}
+	if len(body) > 0 {
+		res.Body = newBytesBody(body)
+	}
+	return res
+}
+
+// notModified evaluates the conditions of a request (RFC 9111 section 4.3.2).
+func (a *answer) notModified(h http.Header) bool {
+	if a.status != http.StatusOK {
+		return false
+	}
+	if conditions, ok := h["If-None-Match"]; ok {
+		return etagMatches(conditions, a.header.Get("Etag"))
+	}
+	since, err := http.ParseTime(h.Get("If-Modified-Since"))
+	if err != nil {
+		return false
+	}
+	modified, err := http.ParseTime(a.header.Get("Last-Modified"))
+	return err == nil && !modified.After(since)
+}
+
+// etagMatches compares weakly, as If-None-Match does.
+func etagMatches(conditions []string, etag string) bool {
+	etag = strings.TrimPrefix(etag, "W/")
+	for _, list := range conditions {
+		if trim(list) == "*" {
+			return true
+		}
+		for etag != "" && list != "" {
+			var tag string
+			if tag, list = nextEtag(list); tag == etag {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// nextEtag takes one entity tag off a list, without W/. Tags may hold commas.
+func nextEtag(list string) (tag, rest string) {
+	open := strings.IndexByte(list, '"')
+	if open < 0 {
+		return "", ""
+	}
+	end := strings.IndexByte(list[open+1:], '"')
+	if end < 0 {
+		return "", ""
+	}
+	end += open + 2
+	return list[open:end], list[end:]
+}

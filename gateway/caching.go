@@ -1,0 +1,237 @@
+package gateway
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/sentientcore/upshift/cache"
+)
+
+const (
+	// maxRounds is how often a request looks for an answer of another one.
+	maxRounds = 3
+	// eagerBytes is the longest body that is read whole before it is passed on, so that others
+	// need not wait for the client that asked first.
+	eagerBytes = 64 << 10
+)
+
+// caching answers from the cache and fills it. It is a shared cache as RFC 9111 describes.
+type caching struct {
+	next    http.RoundTripper
+	keep    *keeper
+	flights *flights
+}
+
+// RoundTrip answers a request from the cache or the servers.
+func (c *caching) RoundTrip(req *http.Request) (*http.Response, error) {
+	x := exchangeOf(req.Context())
+	switch req.Method {
+	case http.MethodGet, http.MethodHead:
+	case http.MethodOptions:
+		x.outcome = outcomeMethod
+		return c.next.RoundTrip(req)
+	default:
+		x.outcome = outcomeMethod
+		return c.unsafe(req)
+	}
+	asked := requestDirectives(req.Header)
+	switch {
+	case bypasses(req):
+		x.outcome = outcomeBypass
+		return c.next.RoundTrip(req)
+	case asked.noStore:
+		x.outcome = outcomeRequest
+		return c.next.RoundTrip(req)
+	}
+	now := time.Now()
+	l := c.keep.look(keyOf(req), req, asked, now)
+	x.outcome = l.outcome
+	switch {
+	case l.outcome == outcomeHit:
+		return x.hit(l.answer, req, now), nil
+	case asked.onlyIfCached:
+		x.outcome = outcomeUnmet
+		return nil, errNotKept
+	case req.Method == http.MethodHead || !c.flights.shareable(l.key):
+		return c.alone(req, l.key)
+	}
+	return c.together(req, asked, l)
+}
+
+// bypasses reports whether a safe request is none that a kept answer could serve.
+func bypasses(req *http.Request) bool {
+	h := req.Header
+	return req.Body != nil && req.Body != http.NoBody || h["Range"] != nil || h["If-Range"] != nil ||
+		h["If-Match"] != nil || h["If-Unmodified-Since"] != nil || h["Upgrade"] != nil
+}
+
+// hit answers from the cache.
+func (x *exchange) hit(a *answer, req *http.Request, now time.Time) *http.Response {
+	x.freshFor = a.lifetime - a.age(now)
+	return a.response(req, now)
+}
+
+// alone asks the servers and keeps nothing, but learns whether it could.
+func (c *caching) alone(req *http.Request, key string) (*http.Response, error) {
+	asked := time.Now()
+	res, err := c.next.RoundTrip(req)
+	if err == nil && req.Method == http.MethodGet && newAnswer(req, res, asked, time.Now()) != nil {
+		c.flights.note(key, true)
+	}
+	return res, err
+}
+
+// together waits for the flight of the key or flies it.
+func (c *caching) together(req *http.Request, asked directives, l look) (*http.Response, error) {
+	x := exchangeOf(req.Context())
+	follows := !asked.noCache && asked.maxAge != 0 && !hasCredentials(req.Header)
+	for range maxRounds {
+		f, leader := c.flights.join(l.key)
+		if leader {
+			return c.lead(req, asked, l, f)
+		}
+		if !follows || !f.wait(req.Context()) {
+			break
+		}
+		now := time.Now()
+		if l = c.keep.look(l.key, req, asked, now); l.outcome == outcomeHit {
+			x.outcome = outcomeCollapsed
+			return x.hit(l.answer, req, now), nil
+		}
+		x.outcome = l.outcome
+	}
+	return c.alone(req, l.key)
+}
+
+// lead flies: it asks the servers and keeps the answer if it may. The flight lands in any
+// case: here, or at the end of the body.
+func (c *caching) lead(req *http.Request, asked directives, l look, f *flight) (res *http.Response, err error) {
+	x := exchangeOf(req.Context())
+	flying := false // the body will land it
+	unshareable := false
+	defer func() {
+		if !flying {
+			c.flights.land(f, unshareable)
+		}
+	}()
+	since := c.keep.pages.Mark()
+	if l.page != nil || c.keep.pages.Exists(l.key) { // things may have changed since the look
+		now := time.Now()
+		if l = c.keep.look(l.key, req, asked, now); l.outcome == outcomeHit {
+			x.outcome = outcomeHit
+			return x.hit(l.answer, req, now), nil
+		}
+		x.outcome = l.outcome
+	}
+	out := revalidation(req, l.answer)
+	sent := time.Now()
+	if res, err = c.next.RoundTrip(out); err != nil {
+		return nil, err
+	}
+	received := time.Now()
+	if out != req {
+		res.Request = req
+		if res.StatusCode == http.StatusNotModified {
+			return c.confirmed(req, res, l, f, since, times{sent, received})
+		}
+	}
+	a := newAnswer(req, res, sent, received)
+	if a == nil {
+		if unshareable = res.StatusCode < 500 && res.StatusCode != http.StatusNotModified; unshareable {
+			c.flights.note(l.key, false)
+		}
+		return res, nil
+	}
+	fill := &filling{c: c, x: x, req: req, look: l, flight: f, answer: a, since: since, src: res.Body}
+	if err := fill.begin(res); err != nil {
+		return nil, err
+	}
+	flying = true
+	return res, nil
+}
+
+// times are when a request was sent and its answer came.
+type times struct{ sent, received time.Time }
+
+// revalidation is the request with the conditions of a kept answer (RFC 9111 section 4.3.1),
+// or the request itself when there is nothing to confirm or the client has conditions of its
+// own.
+func revalidation(req *http.Request, a *answer) *http.Request {
+	h := req.Header
+	if a == nil || !a.revalidatable() || h["If-None-Match"] != nil || h["If-Modified-Since"] != nil {
+		return req
+	}
+	out := req.WithContext(req.Context())
+	out.Header = h.Clone()
+	if tag := a.header.Get("Etag"); tag != "" {
+		out.Header.Set("If-None-Match", tag)
+	}
+	if modified := a.header.Get("Last-Modified"); modified != "" {
+		out.Header.Set("If-Modified-Since", modified)
+	}
+	return out
+}
+
+// bodyHeaders describe the body that is kept; a 304 does not change them.
+var bodyHeaders = []string{"Content-Encoding", "Content-Length", "Content-Range", "Content-Type", "Transfer-Encoding"}
+
+// confirmed answers with the kept answer that the server confirmed, renewed by the headers of
+// its 304 (RFC 9111 section 4.3.4).
+func (c *caching) confirmed(
+	req *http.Request, res *http.Response, l look, f *flight, since cache.Mark, at times,
+) (*http.Response, error) {
+	_ = res.Body.Close() // it is empty
+	x := exchangeOf(req.Context())
+	x.outcome = outcomeRevalidated
+	update := storedHeader(res.Header)
+	removeHeaders(update, bodyHeaders)
+	h := l.answer.header.Clone()
+	for name, values := range update {
+		h[name] = values
+	}
+	renewed := judged(req, l.answer.status, h, at.sent, at.received)
+	if renewed == nil { // it may be given once more, but not be kept
+		c.keep.forget(l.key)
+		once := *l.answer
+		once.header, once.born = h, at.received
+		return once.response(req, at.received), nil
+	}
+	renewed.body = l.answer.body
+	c.keep.put(f, l, renewed, req.Header, since)
+	return renewed.response(req, at.received), nil
+}
+
+// unsafe passes on a request that changes something, and forgets what it may have changed
+// (RFC 9111 section 4.4).
+func (c *caching) unsafe(req *http.Request) (*http.Response, error) {
+	res, err := c.next.RoundTrip(req)
+	if err != nil || res.StatusCode >= 400 {
+		return res, err
+	}
+	c.invalidate(keyOf(req))
+	for _, name := range []string{"Location", "Content-Location"} {
+		if target := res.Header.Get(name); target != "" {
+			c.invalidateReference(req, target)
+		}
+	}
+	return res, nil
+}
+
+// invalidateReference forgets what a header of the answer points to, on the same host.
+func (c *caching) invalidateReference(req *http.Request, target string) {
+	ref, err := url.Parse(target)
+	if err != nil {
+		return
+	}
+	u := (&url.URL{Scheme: req.URL.Scheme, Host: req.Host, Path: req.URL.Path, RawPath: req.URL.RawPath}).ResolveReference(ref)
+	if strings.EqualFold(u.Host, req.Host) {
+		c.invalidate(keyOf(&http.Request{URL: u, Host: u.Host}))
+	}
+}
+
+func (c *caching) invalidate(key string) {
+	c.flights.supersede(key)
+	c.keep.forget(key)
+}

@@ -1,0 +1,72 @@
+// Package gateway is the data plane: it stands in front of the backends and passes each
+// request to the server that the load balancer picks, or answers it from the cache.
+//
+// A [Gateway] is an [net/http.Handler]: net/http/httputil.ReverseProxy over a caching
+// [net/http.RoundTripper] over the pool. [Gateway.Server] puts it behind a server with every
+// limit set; [Gateway.Shutdown] drains it:
+//
+//	pool, err := balancer.New(balancer.Config{Servers: servers})
+//	if err != nil {
+//		return err
+//	}
+//	gw, err := gateway.New(gateway.Config{}, gateway.Parts{Pool: pool})
+//	if err != nil {
+//		return err
+//	}
+//	srv := gw.Server()
+//	go srv.Serve(listener)
+//	…
+//	return gw.Shutdown(ctx, srv)
+//
+// # What passes
+//
+// HTTP/1.1 and HTTP/2 (without TLS: by prior knowledge, h2c), bodies as they are, response
+// trailers, informational answers (1xx), event streams token by token, WebSocket. When the
+// client goes away the request to the server is cancelled at once. A body that breaks off at
+// the server breaks off at the client too: a truncated answer never looks whole.
+//
+// Hop-by-hop headers end here. X-Forwarded-For, -Host and -Proto say what this gateway saw;
+// what the client claims in them, and in the other headers with which a client could make a
+// server see another host, path or method than the gateway did, is removed, as are header
+// names with an underscore. X-Request-Id is kept if it is harmless and made otherwise. Any
+// Upgrade but websocket is taken off the request. Request trailers are dropped.
+//
+// # What is refused
+//
+// CONNECT and TRACE, a missing or malformed Host, a target in absolute form, a path with dot
+// segments or control characters, a target longer than 8 KiB, more than 128 header lines, a
+// body above [Config.MaxBodyBytes], a request that came through five gateways like this one
+// already. Every refusal and every fault is answered as application/problem+json and tells
+// what to do, never an address or an error of the inside.
+//
+// # The cache
+//
+// With [Parts.Cache] it is a shared cache as RFC 9111 describes, in the named cache
+// "responses". Only what the server declares fresh is kept (s-maxage, max-age, Expires);
+// there is no heuristic. Never kept: no-store, private, Set-Cookie, Vary: *, partial or
+// truncated bodies, event streams, answers with trailers, server errors, bodies above
+// [Config.CacheMaxBodyBytes]. A request with credentials (Authorization, Cookie, X-Api-Key,
+// Api-Key) is only answered from, and its answer only kept in, the cache if the answer says
+// so: public, s-maxage or must-revalidate. Stale answers are never served; with an ETag or
+// Last-Modified they are revalidated. HEAD is answered from a kept GET, conditional requests
+// from a fresh answer; Range goes to the server. A successful unsafe request (POST, PUT,
+// DELETE, …) forgets its target.
+//
+// Requests for one key that could be answered alike wait for the one under way; when its
+// answer turns out not to be shareable, or its client gives up, each of them goes on by
+// itself, and a key known not to be shareable is never waited for. Cache-Status (RFC 9211)
+// tells what happened.
+//
+// # What it measures
+//
+// Requests by status class, durations (of an event stream: to its first byte), time to the
+// first byte, what the gateway itself added, bytes, streams, upgrades, cache outcomes,
+// faults of servers, clients that left ([Gateway.Stats], upshift_gateway_*), and with
+// [Parts.Profiler] a function for each route: method and the first two segments of the path,
+// at most [MaxRoutes] of them.
+//
+// # What it does not do
+//
+// It ends no TLS, knows no tenants, and does not look into bodies: tokens and their cost are
+// not counted. It trusts no proxy in front of it to say who the client was.
+package gateway

@@ -1,0 +1,133 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"runtime/debug"
+	"sync/atomic"
+
+	"github.com/sentientcore/upshift/cache"
+	"github.com/sentientcore/upshift/profiler"
+)
+
+// Gateway passes requests on to a pool of servers or answers them from the cache. It is an
+// [http.Handler] and a [github.com/prometheus/client_golang/prometheus.Collector], and safe
+// for concurrent use. Make one with [New].
+type Gateway struct {
+	config atomic.Pointer[Config]
+	logger *slog.Logger
+	proxy  *httputil.ReverseProxy
+	routes routes
+	count  counters
+
+	draining atomic.Bool
+	// idle is told when the last request ends while draining.
+	idle chan struct{}
+	// cut ends every request of the server made last.
+	cut atomic.Pointer[context.CancelCauseFunc]
+}
+
+// Parts are what a Gateway stands on. Each may be nil.
+type Parts struct {
+	// Pool sends a request to one of the servers; *balancer.Pool is meant, any RoundTripper
+	// serves. It must not follow redirects or change bodies. Nil: every request is answered 503.
+	Pool http.RoundTripper
+	// Cache keeps answers, in its cache named "responses". Nil: nothing is kept.
+	Cache *cache.Group
+	// Profiler records each route. Nil: nobody does.
+	Profiler *profiler.Profiler
+	// Logger gets faults of the gateway itself. Nil discards them.
+	Logger *slog.Logger
+}
+
+// CacheName is the name of the cache of answers.
+const CacheName = "responses"
+
+// New returns a gateway over its parts, or the faults of cfg. It starts nothing.
+func New(cfg Config, parts Parts) (*Gateway, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.WithDefaults()
+	if parts.Logger == nil {
+		parts.Logger = slog.New(slog.DiscardHandler)
+	}
+	g := &Gateway{logger: parts.Logger, idle: make(chan struct{}, 1)}
+	g.config.Store(&cfg)
+	var next http.RoundTripper = noPool{}
+	if parts.Pool != nil {
+		next = &upstream{pool: parts.Pool}
+	}
+	if parts.Cache != nil {
+		keeper, err := newKeeper(parts.Cache, &g.count)
+		if err != nil {
+			return nil, err
+		}
+		next = &caching{next: next, keep: keeper, flights: newFlights()}
+	}
+	g.proxy = newProxy(g, next)
+	g.routes.init(parts.Profiler, http.HandlerFunc(g.forward))
+	return g, nil
+}
+
+// Apply changes the configuration; it fails only on an invalid one, and then changes
+// nothing. Requests under way keep the one they began with; Listen stays as it was.
+func (g *Gateway) Apply(cfg Config) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	cfg = cfg.WithDefaults()
+	g.config.Store(&cfg)
+	return nil
+}
+
+// ServeHTTP answers one request.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := newExchange(g, w, r)
+	g.count.inFlight.Add(1)
+	defer g.finish(x)
+	if p := x.check(); p != nil {
+		g.count.refused[p.refusal].Add(1)
+		x.close = true // whatever is left on the connection is not to be trusted
+		x.problem(p)
+		return
+	}
+	x.limitBody()
+	g.routes.handler(x.request).ServeHTTP(&x.writer, x.request)
+}
+
+// forward is what the profiler sees as the route: the proxy.
+func (g *Gateway) forward(w http.ResponseWriter, r *http.Request) { g.proxy.ServeHTTP(w, r) }
+
+// finish ends the account of a request, and contains a panic of it.
+func (g *Gateway) finish(x *exchange) {
+	value := recover()
+	aborted := value != nil && isAbort(value)
+	if value != nil && !aborted {
+		g.count.panics.Add(1)
+		g.logger.Error("request panicked", "request_id", x.id, "panic", value, "stack", string(debug.Stack()))
+		if !x.writer.started() && !x.writer.hijacked {
+			x.problem(problemPanic())
+			value = nil
+		}
+	}
+	x.account(aborted)
+	if g.count.inFlight.Add(-1) == 0 && g.draining.Load() {
+		select {
+		case g.idle <- struct{}{}:
+		default: // it has been told already
+		}
+	}
+	if value != nil {
+		panic(http.ErrAbortHandler) // the server cuts the connection: what was sent is not whole
+	}
+}
+
+// isAbort reports whether a panic is the agreed way to cut a connection.
+func isAbort(value any) bool {
+	err, ok := value.(error)
+	return ok && errors.Is(err, http.ErrAbortHandler)
+}

@@ -1,0 +1,113 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/sentientcore/upshift/cache"
+)
+
+// maxFilling bounds the bytes of bodies that are being copied for the cache.
+const maxFilling = 64 << 20
+
+// keeper is the gateway's side of the cache.
+type keeper struct {
+	pages   *cache.Cache[*page]
+	count   *counters
+	filling atomic.Int64
+}
+
+func newKeeper(group *cache.Group, count *counters) (*keeper, error) {
+	pages, err := cache.Named(group, CacheName, cache.Options[*page]{Cost: (*page).cost})
+	if err != nil {
+		return nil, err
+	}
+	return &keeper{pages: pages, count: count}, nil
+}
+
+// keyOf is the key of a request's target: the URI, with what the server will see of it. A
+// host has no slash and an escaped path no question mark, so no two targets share a key.
+func keyOf(r *http.Request) string {
+	key := r.URL.Scheme + "://" + strings.ToLower(r.Host) + r.URL.EscapedPath()
+	if r.URL.RawQuery != "" || r.URL.ForceQuery {
+		key += "?" + r.URL.RawQuery
+	}
+	return key
+}
+
+// look is what the cache has for a request.
+type look struct {
+	key     string
+	page    *page
+	answer  *answer // nil: none for these headers
+	outcome outcome // outcomeHit: answer will do as it is
+}
+
+// look looks a request up.
+func (k *keeper) look(key string, req *http.Request, asked directives, now time.Time) look {
+	l := look{key: key, outcome: outcomeMiss}
+	l.page, _ = k.pages.Get(key)
+	if l.page == nil {
+		return l
+	}
+	l.answer = l.page.find(req.Header)
+	switch {
+	case l.answer == nil:
+		l.outcome = outcomeVaryMiss
+	case !l.answer.shared && hasCredentials(req.Header):
+		l.answer, l.outcome = nil, outcomeBypass
+	case asked.noCache:
+		l.outcome = outcomeRequest
+	case l.answer.fresh(now, asked):
+		l.outcome = outcomeHit
+	case l.answer.fresh(now, directives{maxAge: -1}):
+		l.outcome = outcomeRequest
+	default:
+		l.outcome = outcomeStale
+	}
+	return l
+}
+
+// put keeps an answer, unless the target was forgotten since the mark or the flight was
+// superseded.
+func (k *keeper) put(f *flight, l look, a *answer, h http.Header, since cache.Mark) {
+	now := time.Now()
+	next := l.page.with(a, h, now)
+	ttl := next.keepFor(now)
+	if ttl <= 0 {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.superseded {
+		return
+	}
+	switch err := k.pages.Set(l.key, next, cache.EntryOptions{TTL: ttl, Since: since}); {
+	case err == nil:
+		k.count.stored.Add(1)
+	case !errors.Is(err, cache.ErrSuperseded):
+		k.count.rejected.Add(1)
+	}
+}
+
+// forget removes what is kept of a target. One that is not kept costs no lock that others
+// need.
+func (k *keeper) forget(key string) {
+	if k.pages.Exists(key) {
+		k.pages.Delete(key)
+	}
+}
+
+// reserve asks for room to copy n further bytes.
+func (k *keeper) reserve(n int) bool {
+	if k.filling.Add(int64(n)) > maxFilling {
+		k.filling.Add(int64(-n))
+		return false
+	}
+	return true
+}
+
+func (k *keeper) release(n int) { k.filling.Add(int64(-n)) }

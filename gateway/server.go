@@ -1,0 +1,112 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// The limits of the data plane's server that are not for configuration.
+const (
+	readHeaderTimeout = 5 * time.Second
+	keepAliveTimeout  = 60 * time.Second
+	maxHeaderBytes    = 32 << 10
+	maxStreamsPerConn = 100 // HTTP/2
+	// cutTimeout is how long requests may take to end once they are cut.
+	cutTimeout = 2 * time.Second
+)
+
+// Server returns a server of the data plane, for HTTP/1.1 and for HTTP/2 without TLS, with
+// limits on the time and size of headers, idle connections, their number and their streams.
+// Stop it with [Gateway.Shutdown]. A Gateway has one server at a time.
+func (g *Gateway) Server() *http.Server {
+	// The root of all requests, as net/http would make it, but with an end.
+	base, cut := context.WithCancelCause(context.Background())
+	g.cut.Store(&cut)
+	g.draining.Store(false)
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Server{
+		Handler:           g,
+		Protocols:         protocols,
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       keepAliveTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: maxStreamsPerConn,
+			SendPingTimeout:      keepAliveTimeout,
+			WriteByteTimeout:     g.config.Load().WriteTimeout,
+		},
+		BaseContext: func(net.Listener) context.Context { return base },
+		ConnState:   (&doorkeeper{g: g}).state,
+		ErrorLog:    slog.NewLogLogger(g.logger.Handler(), slog.LevelDebug),
+	}
+}
+
+// doorkeeper counts connections and closes those that are too many.
+type doorkeeper struct{ g *Gateway }
+
+func (d *doorkeeper) state(conn net.Conn, state http.ConnState) {
+	c := &d.g.count
+	switch state {
+	case http.StateNew:
+		if c.connsNow.Add(1) > int64(d.g.config.Load().MaxConnections) {
+			c.shed.Add(1)
+			_ = conn.Close() // the server sees a connection that ended at once
+		}
+	case http.StateHijacked, http.StateClosed:
+		c.connsNow.Add(-1)
+	case http.StateActive, http.StateIdle:
+	}
+}
+
+// Shutdown drains srv, which [Gateway.Server] returned: it accepts no more connections, lets
+// requests in flight finish, and cuts what is still under way after [Config.DrainTimeout] or
+// when ctx ends: streams, upgraded connections and the slow. It returns when all requests have
+// ended.
+func (g *Gateway) Shutdown(ctx context.Context, srv *http.Server) error {
+	g.draining.Store(true)
+	drain, cancel := context.WithTimeout(ctx, g.config.Load().DrainTimeout)
+	defer cancel()
+	err := srv.Shutdown(drain)
+	if err == nil {
+		err = g.wait(drain) // upgraded connections are not the server's any more
+	}
+	if cut := g.cut.Load(); cut != nil {
+		(*cut)(errDrained)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case drain.Err() == nil:
+		return errors.Join(err, srv.Close())
+	}
+	g.logger.Info("requests cut at the drain timeout", "requests", g.count.inFlight.Load())
+	if g.waitCut(ctx) == nil { // those without an answer got one that says so
+		return srv.Close()
+	}
+	return errors.Join(srv.Close(), g.waitCut(ctx))
+}
+
+// waitCut waits a little for requests that were cut.
+func (g *Gateway) waitCut(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cutTimeout)
+	defer cancel()
+	return g.wait(ctx)
+}
+
+// wait waits until nothing is in flight.
+func (g *Gateway) wait(ctx context.Context) error {
+	for g.count.inFlight.Load() > 0 {
+		select {
+		case <-g.idle:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
