@@ -220,13 +220,26 @@ export interface Recommendations {
 }
 
 export interface Alert {
+  id: string;
   rule: string;
-  state: string;
+  status: string;
+  /** In the alert's unit, as are peak and threshold. */
   value: number;
+  peak: number;
   threshold: number;
+  unit: string;
   since: string;
+  no_data: boolean;
+  recovering: boolean;
   summary: string;
   action: string;
+  evidence: string[];
+}
+
+export interface AlertRule {
+  name: string;
+  unit: string;
+  threshold: number;
 }
 
 /** The event "metrics", once a second. */

@@ -12,6 +12,8 @@ export interface ChartLine {
   label: string;
   color: string;
   values: Value[];
+  /** The value above which an alert begins; it is drawn where the axis reaches it. */
+  threshold?: number | undefined;
 }
 
 export interface ChartProps {
@@ -143,8 +145,9 @@ function usePlot(box: { current: HTMLDivElement | null }, props: DrawingProps) {
     };
   }, [paint, box]);
   useEffect(() => {
-    plot.current?.draw([props.times, ...props.lines.map((l) => l.values)], props.from, props.to);
-  }, [made, props.times, props.from, props.to]);
+    const thresholds = props.lines.map((l) => l.threshold ?? null);
+    plot.current?.draw([props.times, ...props.lines.map((l) => l.values)], props.from, props.to, thresholds);
+  }, [made, props.times, props.from, props.to, ...props.lines.map((l) => l.threshold)]);
   return plot;
 }
 
@@ -163,7 +166,8 @@ function summary(props: ChartProps): string {
     const e = extent(l.values);
     if (!e) return `${l.label}: no points`;
     const f = props.format;
-    return `${l.label}: now ${f(e.last)}, lowest ${f(e.min)}, mean ${f(e.mean)}, highest ${f(e.max)}`;
+    const alert = l.threshold === undefined ? '' : `, alert above ${f(l.threshold)}`;
+    return `${l.label}: now ${f(e.last)}, lowest ${f(e.min)}, mean ${f(e.mean)}, highest ${f(e.max)}${alert}`;
   });
   return `${about.join('. ')}. From ${dayAndTime(1000 * props.from)} to ${dayAndTime(1000 * props.to)}.`;
 }

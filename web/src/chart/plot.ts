@@ -24,6 +24,7 @@ export class Plot {
   readonly #plot: uPlot;
   readonly #sized: ResizeObserver;
   #range: [number, number] = [0, 1];
+  #thresholds: (number | null)[] = [];
 
   constructor(into: HTMLElement, options: PlotOptions) {
     this.#plot = new uPlot(this.#options(into, options), [[], ...options.lines.map(() => [])], into);
@@ -58,6 +59,7 @@ export class Plot {
       hooks: {
         setCursor: [(u) => o.cursor(u.cursor.idx ?? null)],
         setSelect: [(u) => this.#select(u, o.zoom)],
+        drawAxes: [(u) => this.#drawThresholds(u)],
       },
     };
   }
@@ -69,9 +71,29 @@ export class Plot {
     u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
   }
 
-  draw(data: PlotData, from: number, to: number): void {
+  /** thresholds are one for each line, null for none. */
+  draw(data: PlotData, from: number, to: number, thresholds: (number | null)[]): void {
     this.#range = [from, to];
+    this.#thresholds = thresholds;
     this.#plot.setData(data as uPlot.AlignedData, true);
+  }
+
+  #drawThresholds(u: uPlot): void {
+    const { ctx, bbox } = u;
+    ctx.save();
+    ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
+    ctx.lineWidth = devicePixelRatio;
+    this.#thresholds.forEach((at, i) => {
+      if (at === null || at > (u.scales['y']?.max ?? 0)) return;
+      const y = u.valToPos(at, 'y', true);
+      const stroke = u.series[i + 1]?.stroke;
+      ctx.strokeStyle = typeof stroke === 'function' ? (stroke(u, i + 1) as string) : '';
+      ctx.beginPath();
+      ctx.moveTo(bbox.left, y);
+      ctx.lineTo(bbox.left + bbox.width, y);
+      ctx.stroke();
+    });
+    ctx.restore();
   }
 
   /** point moves the cursor to a value, or away. */

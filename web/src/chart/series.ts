@@ -22,31 +22,37 @@ export function emptySeries(): Series {
 
 const leastGap = 10; // seconds; a frame or two may be late without a hole in the line
 
+/** Seconds since 1970, both ends included. */
+export interface Interval {
+  from: number;
+  to: number;
+}
+
 /**
- * join puts live points after the stored ones, one a step, and leaves out what is older than
- * from. A time without points becomes a gap, not a line across it.
+ * join puts live points after the stored ones, one a step, and leaves out what is not within.
+ * A time without points becomes a gap, not a line across it.
  */
-export function join(stored: readonly Point[], live: readonly Point[], step: number, from: number): Series {
+export function join(stored: readonly Point[], live: readonly Point[], step: number, within: Interval): Series {
   const series = emptySeries();
   const gap = Math.max(leastGap, 2.5 * step);
   let slot = -1; // of the last live point
-  for (const p of stored) append(series, p, from, gap);
+  for (const p of stored) append(series, p, within, gap);
   const seam = series.times.at(-1) ?? 0;
   for (const p of live) {
     const at = Date.parse(p.timestamp) / 1000;
-    if (at <= seam) continue;
+    if (at <= seam || at > within.to) continue;
     const mine = Math.floor(at / step);
     if (mine === slot) drop(series); // the newest of a step stands for it
     slot = mine;
-    append(series, p, from, gap);
+    append(series, p, within, gap);
   }
   return series;
 }
 
-function append(series: Series, p: Point, from: number, gap: number): void {
+function append(series: Series, p: Point, within: Interval, gap: number): void {
   const at = Date.parse(p.timestamp) / 1000;
   const last = series.times.at(-1);
-  if (at < from || (last !== undefined && at <= last)) return;
+  if (at < within.from || at > within.to || (last !== undefined && at <= last)) return;
   if (last !== undefined && at - last > gap) {
     series.times.push((last + at) / 2);
     for (const m of metrics) series.values[m].push(null);

@@ -30,6 +30,7 @@ export const nudges = new Store(0);
 export const recent: Point[] = [];
 
 let waiting: Frame | null = null; // came while paused
+let nudged = false; // while paused
 let openedAt = 0;
 
 function change(part: Partial<Feed>): void {
@@ -53,14 +54,18 @@ function show(frame: Frame): void {
 }
 
 function nudge(): void {
+  nudged = feed.get().paused;
+  if (nudged) return;
   nudges.set(nudges.get() + 1);
 }
 
 /** pause holds the figures on the screen still; the stream goes on. */
 export function pause(yes: boolean): void {
   change({ paused: yes });
-  if (!yes && waiting) show(waiting);
+  if (yes) return;
+  if (waiting) show(waiting);
   waiting = null;
+  if (nudged) nudge();
 }
 
 function judge(): void {
@@ -89,6 +94,7 @@ export function openFeed(): () => void {
   });
   recent.length = 0;
   waiting = null;
+  nudged = false;
   openedAt = Date.now();
   feed.set(start);
   stream.open();

@@ -3,7 +3,7 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
 import { ApiError, get } from '../api/client.ts';
 import type { Envelope } from '../api/types.ts';
 import { useStore } from '../store.ts';
-import { nudges } from './feed.ts';
+import { feed, nudges } from './feed.ts';
 
 export interface Resource<T> {
   /** The last good answer; it stays when a later one fails. */
@@ -18,7 +18,7 @@ interface Held<T> {
   error: ApiError | null;
 }
 
-/** useResource asks for path now, every so many milliseconds, and after each event of note. */
+/** useResource asks for path now, every so many milliseconds, and after each event of note, but for pauses. */
 export function useResource<T>(path: string, every: number): Resource<T> {
   const [held, setHeld] = useState<Held<T>>({ path, answer: null, error: null });
   const [round, setRound] = useState(0);
@@ -36,7 +36,7 @@ export function useResource<T>(path: string, every: number): Resource<T> {
       }
     };
     const askSeen = () => {
-      if (!document.hidden) void ask();
+      if (!document.hidden && !feed.get().paused) void ask();
     };
     void ask();
     const timer = setInterval(askSeen, every);

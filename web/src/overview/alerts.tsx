@@ -7,7 +7,7 @@ import { Badge } from '../ui/tone.tsx';
 
 export function Alerts({ alerts }: { alerts: Resource<Alert[]> }) {
   const list = alerts.answer?.data ?? [];
-  const firing = list.filter((a) => a.state === 'firing').length;
+  const firing = list.filter((a) => a.status === 'firing').length;
   return (
     <Panel title="Alerts" aside={list.length > 0 ? `${firing} firing, ${list.length - firing} pending` : undefined}>
       <Answered of={alerts} label="alerts">
@@ -19,7 +19,7 @@ export function Alerts({ alerts }: { alerts: Resource<Alert[]> }) {
           ) : (
             <ul class="flex flex-col">
               {all.map((a) => (
-                <Entry key={a.rule} alert={a} />
+                <Entry key={a.id} alert={a} />
               ))}
             </ul>
           )
@@ -33,15 +33,22 @@ function Entry({ alert: a }: { alert: Alert }) {
   const since = Date.parse(a.since);
   return (
     <li class="border-t border-line py-2 first:border-t-0 first:pt-0.5">
-      <p class="flex items-center gap-2">
-        <Badge state={a.state} />
-        <span class="min-w-0 grow truncate font-medium">{words(a.rule)}</span>
-        <span class="text-xs whitespace-nowrap text-dim" title={a.since}>
+      <p class="flex flex-wrap items-center gap-x-2">
+        <Badge state={a.status} />
+        <span class="font-medium">{words(a.rule)}</span>
+        {a.no_data && <Badge state="unknown" label="No data" />}
+        {a.recovering && <Badge state="good" label="Recovering" />}
+        <span class="ml-auto text-xs whitespace-nowrap text-dim" title={a.since}>
           since {clock(since)}, {span((Date.now() - since) / 1000)}
         </span>
       </p>
       <p class="mt-0.5">{a.summary}</p>
       {a.action !== '' && <p class="text-xs text-dim">{a.action}</p>}
+      <ul class="mt-0.5 flex flex-wrap gap-x-2 text-xs text-dim">
+        {a.evidence.map((e) => (
+          <li key={e}>{e}</li>
+        ))}
+      </ul>
     </li>
   );
 }

@@ -1,14 +1,18 @@
 // The same figures over time. The charts share their range, their cursor and their zoom.
 import { useState } from 'preact/hooks';
 import { Chart, type ChartLine } from '../chart/chart.tsx';
+import type { AlertRule } from '../api/types.ts';
 import type { Metric } from '../chart/series.ts';
 import { duration, percent, rate, text } from '../format.ts';
+import { useResource } from '../live/resource.ts';
 import { Failure, Loading, Note } from '../ui/panel.tsx';
 import { type History, type Range, ranges } from './history.ts';
 
 interface ChartKind {
   title: string;
   lines: { label: string; metric: Metric; color: string }[];
+  /** Points are in milliseconds where rules are in seconds. */
+  perUnit?: number;
   format(v: number): string;
   top: number;
   limit?: number;
@@ -27,6 +31,7 @@ const kinds: ChartKind[] = [
     title: 'Response time',
     lines: [{ label: 'Mean response time', metric: 'response_time', color: 'var(--series-2)' }],
     format: (v) => text(duration(v)),
+    perUnit: 1000,
     top: 1,
   },
   {
@@ -50,11 +55,13 @@ const kinds: ChartKind[] = [
 
 export function Charts({ history }: { history: History }) {
   const [zoom, setZoom] = useState<[number, number] | null>(null);
+  const rules = useResource<AlertRule[]>('/alerts/rules', 300_000);
   const { range, stored } = history;
   const choose = (next: Range) => {
     setZoom(null);
     history.choose(next);
   };
+  const grid: GridProps = { history, zoom, rules: rules.answer?.data ?? [], onZoom: (from, to) => setZoom([from, to]) };
   return (
     <section aria-labelledby="charts">
       <header class="mb-2 flex flex-wrap items-center justify-between gap-2">
@@ -75,7 +82,7 @@ export function Charts({ history }: { history: History }) {
           <Failure error={stored.error} retry={stored.reload} />
         </div>
       )}
-      {history.enabled ? <Grid history={history} zoom={zoom} onZoom={(from, to) => setZoom([from, to])} /> : <Off />}
+      {history.enabled ? <Grid {...grid} /> : <Off />}
     </section>
   );
 }
@@ -90,8 +97,14 @@ function Off() {
   );
 }
 
-function Grid(props: { history: History; zoom: [number, number] | null; onZoom(from: number, to: number): void }) {
-  const { history, zoom } = props;
+interface GridProps {
+  history: History;
+  zoom: [number, number] | null;
+  rules: AlertRule[];
+  onZoom(from: number, to: number): void;
+}
+
+function Grid({ history, zoom, rules, onZoom }: GridProps) {
   if (!history.stored.answer) {
     if (history.stored.error) return null;
     return (
@@ -111,11 +124,15 @@ function Grid(props: { history: History; zoom: [number, number] | null; onZoom(f
         <Chart
           key={k.title}
           {...k}
-          lines={k.lines.map((l): ChartLine => ({ ...l, values: history.series.values[l.metric] }))}
+          lines={k.lines.map((l): ChartLine => {
+            const rule = rules.find((r) => r.name === l.metric); // rules are named as the metrics are
+            const threshold = rule && rule.threshold * (k.perUnit ?? 1);
+            return { ...l, values: history.series.values[l.metric], threshold };
+          })}
           times={history.series.times}
           from={from}
           to={to}
-          onZoom={props.onZoom}
+          onZoom={onZoom}
         />
       ))}
     </div>

@@ -53,7 +53,7 @@ export function useHistory(frame: Frame | null): History {
     const end = frame?.current.timestamp ?? answer?.metadata?.end_time;
     const to = end ? Date.parse(end) / 1000 : Date.now() / 1000;
     const from = to - 3600 * range.hours;
-    return { from, to, series: answer ? join(answer.data, recent, range.step, from) : emptySeries() };
+    return { from, to, series: answer ? join(answer.data, recent, range.step, { from, to }) : emptySeries() };
   }, [answer, frame, range]);
   return { range, choose, stored, ...view, enabled: answer?.metadata?.enabled !== false };
 }

@@ -52,7 +52,7 @@ export function Overview({ current }: { current: Resource<CurrentPoint> }) {
 
 /** useTitle makes the tab tell what is wrong while another one is looked at. */
 function useTitle(score: number | undefined, alerts: Alert[]): void {
-  const firing = alerts.filter((a) => a.state === 'firing').length;
+  const firing = alerts.filter((a) => a.status === 'firing').length;
   useEffect(() => {
     const state = firing > 0 ? `(${firing}) ` : '';
     document.title = score === undefined ? 'Upshift' : `${state}${Math.round(score)} · Upshift`;

@@ -1,16 +1,16 @@
-// What runs inside: the parts and the background loops, worst first.
+// What runs inside: the parts, those in trouble first, and the background loops.
 import type { Loop, Part, SystemStatus } from '../api/types.ts';
 import { clock, count, dayAndTime, duration, span, text, words } from '../format.ts';
 import type { Resource } from '../live/resource.ts';
 import { Answered, Note, Panel } from '../ui/panel.tsx';
-import { State, toneOf } from '../ui/tone.tsx';
+import { State } from '../ui/tone.tsx';
 
 export function Parts({ status }: { status: Resource<SystemStatus> }) {
   return (
     <div class="mt-3 grid gap-3 lg:grid-cols-2">
       <Panel title="Parts" aside={status.answer ? `upshift ${status.answer.data.version}` : undefined}>
         <Answered of={status} label="parts">
-          {(s) => <PartTable parts={s.parts} />}
+          {(s) => <PartList parts={s.parts} />}
         </Answered>
       </Panel>
       <Panel title="Background work">
@@ -22,38 +22,41 @@ export function Parts({ status }: { status: Resource<SystemStatus> }) {
   );
 }
 
-const urgency = { bad: 0, warn: 1, off: 2, good: 3 };
-
-function PartTable({ parts }: { parts: Part[] }) {
+function PartList({ parts }: { parts: Part[] }) {
   if (parts.length === 0) return <Note icon="off" title="Nothing runs" />;
-  const sorted = [...parts].sort((a, b) => urgency[toneOf(a.state)] - urgency[toneOf(b.state)]);
+  const odd = parts.filter((p) => p.state !== 'running');
+  const running = parts.filter((p) => p.state === 'running');
   return (
-    <table class="w-full border-collapse">
-      <thead>
-        <tr>
-          <th scope="col" class="cell-head pl-0">Part</th>
-          <th scope="col" class="cell-head">State</th>
-          <th scope="col" class="cell-head cell-number">Since</th>
-          <th scope="col" class="cell-head cell-number pr-0">Restarts</th>
-        </tr>
-      </thead>
-      <tbody>
-        {sorted.map((p) => (
-          <tr key={p.name}>
-            <th scope="row" class="cell pl-0 text-left font-medium">
-              {words(p.name)}
-              {p.last_error && <span class="block text-2xs font-normal break-words text-bad">{p.last_error}</span>}
-            </th>
-            <td class="cell">
+    <>
+      <ul>
+        {odd.map((p) => (
+          <li key={p.name} class="border-b border-line py-2 first:pt-0.5">
+            <p class="flex flex-wrap items-baseline gap-x-2">
+              <span class="font-medium">{words(p.name)}</span>
               <State state={p.state} />
-            </td>
-            <td class="cell cell-number text-dim">{p.since ? dayAndTime(p.since) : '–'}</td>
-            <td class="cell cell-number pr-0">{count(p.restarts)}</td>
-          </tr>
+              <span class="ml-auto text-xs text-dim">{about(p)}</span>
+            </p>
+            {p.last_error && <p class="text-xs break-words text-bad">{p.last_error}</p>}
+          </li>
         ))}
-      </tbody>
-    </table>
+      </ul>
+      <ul class="grid grid-cols-2 gap-x-4 gap-y-2 pt-2 sm:grid-cols-3">
+        {running.map((p) => (
+          <li key={p.name}>
+            <State state={p.state} label={words(p.name)} />
+            <span class="sr-only"> running</span>
+            <span class="block pl-4.5 text-2xs text-dim">{about(p)}</span>
+          </li>
+        ))}
+      </ul>
+    </>
   );
+}
+
+function about(p: Part): string {
+  const since = p.since ? `since ${dayAndTime(p.since)}` : 'never started';
+  if (p.restarts === 0) return since;
+  return `${since}, ${count(p.restarts)} ${p.restarts === 1 ? 'restart' : 'restarts'}`;
 }
 
 function LoopTable({ loops }: { loops: Loop[] }) {
@@ -66,7 +69,7 @@ function LoopTable({ loops }: { loops: Loop[] }) {
           <th scope="col" class="cell-head cell-number">Every</th>
           <th scope="col" class="cell-head cell-number">Last</th>
           <th scope="col" class="cell-head cell-number hidden sm:table-cell">Took</th>
-          <th scope="col" class="cell-head cell-number pr-0">Next</th>
+          <th scope="col" class="cell-head cell-number hidden pr-0 sm:table-cell">Next</th>
         </tr>
       </thead>
       <tbody>
@@ -79,7 +82,7 @@ function LoopTable({ loops }: { loops: Loop[] }) {
             <td class="cell cell-number">{span(l.every_seconds)}</td>
             <td class="cell cell-number">{l.last_run ? clock(l.last_run) : 'not yet'}</td>
             <td class="cell cell-number hidden sm:table-cell">{l.runs > 0 ? text(duration(1000 * l.took_seconds)) : '–'}</td>
-            <td class="cell cell-number pr-0">{l.next_run ? clock(l.next_run) : '–'}</td>
+            <td class="cell cell-number hidden pr-0 sm:table-cell">{l.next_run ? clock(l.next_run) : '–'}</td>
           </tr>
         ))}
       </tbody>

@@ -103,9 +103,7 @@ function Tile({ name, figure, below, drawing, stale, off, failed }: TileProps) {
             <span class="skeleton h-7 w-20" role="status" aria-label={`Loading ${name}`} />
           </span>
         )}
-        <span class="min-h-4 truncate text-2xs text-dim" title={off === '' ? below : ''}>
-          {off === '' ? below : ''}
-        </span>
+        <span class="min-h-4 text-2xs text-dim">{off === '' ? below : ''}</span>
       </dd>
     </div>
   );

@@ -72,8 +72,8 @@ function Causes({ causes }: { causes: Cause[] }) {
   return (
     <ul class="mt-1.5 flex flex-col gap-1.5">
       {causes.map((c) => (
-        <li key={c.component + c.reason} class="grid grid-cols-[2.75rem_1fr] gap-x-2">
-          <span class="text-right font-semibold text-bad">−{c.lost < 0.95 ? c.lost.toFixed(1) : Math.round(c.lost)}</span>
+        <li key={c.component + c.reason} class="grid grid-cols-[2rem_1fr] gap-x-1">
+          <span class="font-semibold text-bad">−{c.lost < 0.95 ? c.lost.toFixed(1) : Math.round(c.lost)}</span>
           <span>
             <span class="font-medium">{words(c.component)}:</span> {c.reason}
             {c.action !== '' && <span class="block text-xs text-dim">{c.action}</span>}
