@@ -48,6 +48,7 @@ type writer struct {
 	known      map[string]*knownSeries
 	gathering  uint64 // number of the present one
 	lastAt     time.Time
+	lastWall   time.Time // lastAt without its monotonic reading
 	behind     bool
 	scratch    []byte
 	builder    labels.ScratchBuilder
@@ -72,6 +73,9 @@ func newWriter(s *Store) *writer {
 	w := &writer{s: s, known: map[string]*knownSeries{}, builder: labels.NewScratchBuilder(16), newestMS: math.MinInt64}
 	if head := s.db.Head(); head.NumSeries() > 0 {
 		w.newestMS = head.MaxTime()
+	}
+	for _, b := range s.db.Blocks() {
+		w.newestMS = max(w.newestMS, b.MaxTime()-1) // the log may have been lost
 	}
 	s.count.newest.Store(w.newestMS)
 	return w
@@ -112,8 +116,8 @@ func (w *writer) write(ctx context.Context, at time.Time, families []*dto.Metric
 // clockJumped reports whether the clock was set ahead since the last gathering. It also
 // notes when the clock was set back; then every sample is too old by itself.
 func (w *writer) clockJumped(at time.Time) bool {
-	last := w.lastAt
-	w.lastAt = at
+	last, lastWall := w.lastAt, w.lastWall
+	w.lastAt, w.lastWall = at, at.Round(0) // Round strips the monotonic reading
 	if behind := at.UnixMilli() < w.newestMS; behind != w.behind {
 		w.behind = behind
 		if behind {
@@ -127,8 +131,7 @@ func (w *writer) clockJumped(at time.Time) bool {
 	if last.IsZero() {
 		return false
 	}
-	wall := at.Round(0).Sub(last.Round(0)) // Round strips the monotonic reading
-	if ahead := wall - at.Sub(last); ahead > clockTolerance {
+	if ahead := w.lastWall.Sub(lastWall) - at.Sub(last); ahead > clockTolerance {
 		w.s.count.clockSteps.Add(1)
 		w.s.logger.Warn("metrics: the clock was set ahead, waiting for the next gathering to agree", "by", ahead)
 		return true

@@ -82,7 +82,7 @@ func (s *Store) QueryRange(ctx context.Context, expr string, start, end time.Tim
 		return Result{}, badData("zero or negative query resolution step widths are not accepted. Try a positive integer")
 	case end.Before(start):
 		return Result{}, badData("end timestamp must not be before start time")
-	case end.Sub(start)/step >= MaxPoints:
+	case (end.UnixMilli()-start.UnixMilli())/step.Milliseconds() >= MaxPoints: // a Duration would not hold 10,000 years
 		return Result{}, badData("exceeded maximum resolution of %d points per timeseries. Try decreasing the query resolution (?step=XX)", MaxPoints)
 	}
 	return s.run(ctx, expr, func(ctx context.Context) (promql.Query, error) {
@@ -128,7 +128,7 @@ func runOnce(ctx context.Context, build func(context.Context) (promql.Query, err
 	if res.Err != nil {
 		return Result{}, queryError(res.Err)
 	}
-	warnings, infos := res.Warnings.AsStrings("", 10, 10)
+	warnings, infos := res.Warnings.AsStrings(q.String(), 10, 10)
 	return newResult(res.Value, warnings, infos), nil
 }
 

@@ -186,9 +186,11 @@ func (span *seedSpan) between(from, to int64) []Point {
 // settle forgets the points before from and those that may change: later than newest, the
 // newest sample when they were computed.
 func (span *seedSpan) settle(newest, from int64) {
-	if settled := floorDiv(newest, span.step)*span.step + span.step; settled < span.next {
-		span.next = max(settled, span.first)
+	settled := span.first // nothing is stored yet
+	if newest != math.MinInt64 {
+		settled = floorDiv(newest, span.step)*span.step + span.step
 	}
+	span.next = max(span.first, min(span.next, settled))
 	span.first = max(span.first, min(from, span.next))
 	span.points = slices.DeleteFunc(span.points, func(p Point) bool {
 		t := p.Timestamp.UnixMilli()
