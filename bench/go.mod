@@ -1,0 +1,3 @@
+module github.com/sentientcore/upshift/bench
+
+go 1.26.7

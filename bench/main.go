@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/sentientcore/upshift/bench/role"
+)
+
+// Exit codes.
+const (
+	exitFine  = 0
+	exitFault = 1 // a bar was missed or could not be measured
+	exitUsage = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if len(os.Args) > 2 && os.Args[1] == roleArg {
+		os.Exit(asRole(ctx, os.Args[2:]))
+	}
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// roleArg makes this program one of its own children: role backend, or role proxy URL.
+const roleArg = "role"
+
+func asRole(ctx context.Context, args []string) int {
+	handler, err := role.Backend(), error(nil)
+	if args[0] == "proxy" {
+		handler, err = role.Proxy(args[len(args)-1])
+	}
+	if err == nil {
+		err = role.Serve(ctx, handler, os.Stdin, os.Stdout)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return exitFault
+	}
+	return exitFine
+}
+
+// options are what the command line says.
+type options struct {
+	names   []string
+	rounds  int
+	quick   bool
+	product string
+	root    string
+}
+
+func parse(args []string, stderr io.Writer) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.IntVar(&o.rounds, "rounds", 5, "rounds of what is interleaved; the median counts")
+	flags.BoolVar(&o.quick, "quick", false, "measure shortly: to try the harness, not to quote")
+	flags.StringVar(&o.product, "upshift", "", "the program to measure; ROOT/bin/upshift when empty")
+	flags.StringVar(&o.root, "root", "..", "the project's folder")
+	flags.Usage = func() {
+		fmt.Fprintln(stderr, "usage: bench [flags] [name ...]")
+		for _, b := range bars() {
+			fmt.Fprintf(stderr, "  %-10s %s\n", b.name, b.about)
+		}
+		flags.PrintDefaults()
+	}
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	o.names = flags.Args()
+	for _, name := range o.names {
+		if !slices.ContainsFunc(bars(), func(b bar) bool { return b.name == name }) {
+			flags.Usage()
+			return o, fmt.Errorf("there is no bar %q", name)
+		}
+	}
+	if o.rounds < 1 || o.rounds > 100 {
+		return o, fmt.Errorf("-rounds must be between 1 and 100 (got %d)", o.rounds)
+	}
+	root, err := filepath.Abs(o.root)
+	if err != nil {
+		return o, err
+	}
+	o.root = root
+	if o.product == "" {
+		o.product = filepath.Join(root, "bin", "upshift")
+	}
+	o.product, err = filepath.Abs(o.product)
+	return o, err
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitFine
+	case err != nil:
+		fmt.Fprintln(stderr, "bench:", err)
+		return exitUsage
+	}
+	if _, err := os.Stat(o.product); err != nil {
+		fmt.Fprintf(stderr, "bench: %v; build it: make build\n", err)
+		return exitFault
+	}
+	debug.SetGCPercent(400) // the generator's own collections should not be in the tail
+	rep := newReport(stdout, facts(ctx, o))
+	for _, b := range bars() {
+		if len(o.names) > 0 && !slices.Contains(o.names, b.name) {
+			continue
+		}
+		if err := measure(ctx, b, o, rep, stderr); err != nil {
+			rep.fail(b.name, err)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	path, err := rep.write(filepath.Join(o.root, "bench", "out"))
+	if err != nil {
+		fmt.Fprintln(stderr, "bench:", err)
+		return exitFault
+	}
+	fmt.Fprintf(stdout, "\nwritten to %s\n", strings.TrimPrefix(path, o.root+string(filepath.Separator)))
+	if !rep.passed() {
+		return exitFault
+	}
+	return exitFine
+}
