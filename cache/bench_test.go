@@ -19,9 +19,12 @@ func keysOf(n int) []string {
 	return keys
 }
 
+// benchCache is a full cache of a group that runs, as in a program.
 func benchCache(b *testing.B) (*Cache[int], []string) {
 	b.Helper()
-	c := newCache(b, Config{MaxEntries: 2 * benchKeys}, Options[int]{Cost: func(int) int64 { return 8 }})
+	g := newGroup(b, Config{MaxEntries: 2 * benchKeys})
+	c := named(b, g, "test", Options[int]{Cost: func(int) int64 { return 8 }})
+	running(b, g)
 	keys := keysOf(benchKeys)
 	for i, key := range keys {
 		set(b, c, key, i)
@@ -29,7 +32,7 @@ func benchCache(b *testing.B) (*Cache[int], []string) {
 	return c, keys
 }
 
-// running runs the group during the benchmark, as a program does.
+// running runs the group until the benchmark ends.
 func running(b *testing.B, g *Group) {
 	b.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -47,7 +50,6 @@ func running(b *testing.B, g *Group) {
 func BenchmarkHit(b *testing.B) {
 	b.Run("upshift", func(b *testing.B) {
 		c, keys := benchCache(b)
-		running(b, &Group{clock: c.store.clock, applied: make(chan struct{}), cfg: Config{CleanupInterval: 1 << 40}})
 		b.ReportAllocs()
 		i := 0
 		for b.Loop() {
@@ -73,7 +75,6 @@ func BenchmarkHit(b *testing.B) {
 func BenchmarkHitParallel(b *testing.B) {
 	b.Run("upshift", func(b *testing.B) {
 		c, keys := benchCache(b)
-		running(b, &Group{clock: c.store.clock, applied: make(chan struct{}), cfg: Config{CleanupInterval: 1 << 40}})
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {
 			for i := 0; pb.Next(); i++ {

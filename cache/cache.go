@@ -86,7 +86,8 @@ func (c *Cache[V]) Set(key string, value V, opts EntryOptions) error {
 	if err := opts.validate(); err != nil {
 		return err
 	}
-	e, err := c.store.newEntry(key, value, distinct(opts.Tags))
+	opts.Tags = distinct(opts.Tags)
+	e, err := c.store.newEntry(key, value, opts.Tags)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ const (
 	MaxCaches = 256
 
 	maxEntries    = 1 << 30
+	maxBytes      = 1 << 50
 	maxNameLength = 128
 )
 
@@ -126,8 +127,8 @@ func (f *faults) size(key string, n int) {
 }
 
 func (f *faults) bytes(key string, n int64) {
-	if n < 0 {
-		f.add("%s: must not be negative (got %d)", key, n)
+	if n < 0 || n > maxBytes {
+		f.add("%s: must be between 0 and %d (got %d)", key, int64(maxBytes), n)
 	}
 }
 

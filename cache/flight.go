@@ -70,8 +70,7 @@ func (s *store) join(ctx context.Context, next *flight, load loader) (*flight, *
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e := s.peek(next.key); e != nil {
-		e.touch(s.clock.coarse())
-		return nil, e
+		return nil, e // the lookup has been counted as a miss
 	}
 	f := s.flights[next.key]
 	if f == nil || stale(f.tags) {

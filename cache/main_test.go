@@ -1,7 +1,9 @@
 package cache
 
 import (
+	"sync"
 	"testing"
+	"unsafe"
 
 	"go.uber.org/goleak"
 )
@@ -66,3 +68,14 @@ func checkStore(tb testing.TB, s *store) {
 		tb.Errorf("%d entries of %d bytes, above %d and %d", entries, bytes, s.limits.maxEntries, s.limits.maxBytes)
 	}
 }
+
+// together runs f n times at once and waits for all.
+func together(n int, f func(i int)) {
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { f(i) })
+	}
+	all.Wait()
+}
+
+func unsafeData(s string) *byte { return unsafe.StringData(s) }

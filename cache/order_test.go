@@ -83,7 +83,7 @@ func TestHitRatio(t *testing.T) {
 			}, func(key string) { o.Set(key, 1) })
 			ours := map[string]float64{}
 			for bound, cfg := range map[string]Config{
-				"entries": {MaxEntries: size, MaxBytes: math.MaxInt64},
+				"entries": {MaxEntries: size, MaxBytes: maxBytes},
 				"bytes":   {MaxEntries: 1 << 20, MaxBytes: int64(size) * 1000},
 			} {
 				c := newCache(t, cfg, Options[int]{})

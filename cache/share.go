@@ -19,7 +19,7 @@ func (g *Group) shares() map[string]int64 {
 	for name, s := range g.stores {
 		if ask := min(g.limitsOf(s).maxBytes, g.cfg.MaxBytes); ask > 0 {
 			asks[name] = ask
-			asked += uint64(ask) // at most MaxCaches budgets
+			asked += uint64(ask) // MaxCaches times maxBytes fits
 		}
 	}
 	out := make(map[string]int64, len(g.stores))

@@ -39,8 +39,9 @@ type store struct {
 }
 
 func (g *Group) newStore(name string, typ reflect.Type, wants Limits, cost func(any) int64) (*store, error) {
-	// Without a maximum otter is a table alone: it neither evicts nor keeps a buffer or a goroutine.
-	table, err := otter.New(&otter.Options[string, *entry]{})
+	// Without a maximum otter is a table alone: it neither evicts nor keeps a buffer, and with an
+	// executor that runs what is asked at once it starts no goroutine.
+	table, err := otter.New(&otter.Options[string, *entry]{Executor: func(f func()) { f() }})
 	if err != nil {
 		return nil, err
 	}
@@ -91,17 +92,16 @@ func (s *store) peek(key string) *entry {
 	return e
 }
 
-// set stores e under tags in the place of what its key had.
+// set stores e under tags, which are distinct, in the place of what its key had.
 func (s *store) set(e *entry, opts EntryOptions) error {
-	names := distinct(opts.Tags)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if opts.Since.outdated(s.removals, s.tags.cleared.Load(), names) {
+	if opts.Since.outdated(s.removals, s.tags.cleared.Load(), opts.Tags) {
 		s.superseded.Add(1)
 		return ErrSuperseded
 	}
 	s.supersede(e.key)
-	e.tags = s.tags.take(names)
+	e.tags = s.tags.take(opts.Tags)
 	return s.put(e, opts.TTL)
 }
 
