@@ -80,9 +80,10 @@ describe('states', { skip }, () => {
           f.current.requests_per_second = v;
           mock.send('metrics', f);
         };
+        await until(() => mock.streams === 1);
         await page.addInitScript(countFrames);
         await page.reload();
-        await until(() => mock.resumed.length === 2);
+        await until(() => mock.resumed.length === 2 && mock.streams === 1);
         rate(1_111);
         await page.getByText('1,111').first().waitFor();
         await page.getByRole('button', { name: 'Pause live figures' }).click();
