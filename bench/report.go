@@ -65,7 +65,7 @@ func (r Row) limit() string {
 	return ""
 }
 
-const layout = "%-46s %9s %-5s %-8s %-5s %-22s %-7s %s"
+const layout = "%-50s %9s %-5s %-8s %-5s %-22s %-7s %s"
 
 func (r Row) String() string {
 	figure, rival, ratio, note := number(r.Figure), "", "", r.Note
