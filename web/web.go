@@ -32,6 +32,7 @@ import (
 var dist embed.FS
 
 const (
+	distDir   = "dist"
 	indexFile = "index.html"
 	hashedDir = "assets/" // where the build puts files with a hash in their name
 
@@ -60,17 +61,17 @@ type site map[string]*file
 
 // Handler serves the dashboard. It is safe for concurrent use.
 func Handler() http.Handler {
-	files, err := load(dist, "dist")
+	files, err := load(dist)
 	if err != nil {
 		panic(fmt.Sprintf("web: embedded files: %v", err)) // the build is broken, nothing a caller could do
 	}
 	return files
 }
 
-// load reads every file under root. name.br and name.gz are codings of name.
-func load(fsys fs.FS, root string) (site, error) {
+// load reads every file under dist/. name.br and name.gz are codings of name.
+func load(fsys fs.FS) (site, error) {
 	files := site{}
-	err := fs.WalkDir(fsys, root, func(p string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(fsys, distDir, func(p string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
@@ -78,14 +79,14 @@ func load(fsys fs.FS, root string) (site, error) {
 		if err != nil {
 			return err
 		}
-		files.add(strings.TrimPrefix(p, root+"/"), data)
+		files.add(strings.TrimPrefix(p, distDir+"/"), data)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	if index := files[indexFile]; index == nil || index.bodies[""].data == nil {
-		return nil, fmt.Errorf("no %s in %s", indexFile, root)
+		return nil, fmt.Errorf("no %s in %s", indexFile, distDir)
 	}
 	return files, nil
 }

@@ -58,12 +58,13 @@ function Legend(props: { lines: ChartLine[]; index: number | null; format(v: num
       {props.lines.map((l) => {
         const value = props.index === null ? extent(l.values)?.last : l.values[props.index];
         return (
-          <span key={l.label} class="inline-flex items-center gap-1">
-            <svg class="h-0.5 w-3" viewBox="0 0 12 2">
+          <span key={l.label}>
+            <svg class="mr-1 inline-block h-0.5 w-3 align-middle" viewBox="0 0 12 2">
               <rect width="12" height="2" style={{ fill: l.color }} />
             </svg>
-            {props.lines.length > 1 && l.label}
+            {props.lines.length > 1 && `${l.label} `}
             <span class="font-medium text-ink">{value == null ? 'no value' : props.format(value)}</span>
+            {l.threshold !== undefined && <span>, alert above {props.format(l.threshold)}</span>}
           </span>
         );
       })}

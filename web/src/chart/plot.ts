@@ -40,7 +40,7 @@ export class Plot {
     return {
       width: into.clientWidth,
       height,
-      padding: [8, 6, 0, 0],
+      padding: [8, 18, 0, 0], // room for half of the last label
       legend: { show: false },
       cursor: {
         sync: { key: syncKey },
@@ -111,7 +111,7 @@ export class Plot {
 
 function lineOf(into: HTMLElement, label: string, color: string, filled: boolean): uPlot.Series {
   const stroke = colorOf(into, color);
-  const series: uPlot.Series = { label, stroke, width: 1.5, points: { show: false }, spanGaps: false };
+  const series: uPlot.Series = { label, stroke, width: 1.5, points: { show: (u) => u.data[0].length <= 2, size: 5 }, spanGaps: false };
   if (filled) series.fill = colorOf(into, `color-mix(in srgb, ${color} 12%, transparent)`);
   return series;
 }

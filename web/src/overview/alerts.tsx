@@ -39,7 +39,7 @@ function Entry({ alert: a }: { alert: Alert }) {
         {a.no_data && <Badge state="unknown" label="No data" />}
         {a.recovering && <Badge state="good" label="Recovering" />}
         <span class="ml-auto text-xs whitespace-nowrap text-dim" title={a.since}>
-          since {clock(since)}, {span((Date.now() - since) / 1000)}
+          {span((Date.now() - since) / 1000)}, since {clock(since)}
         </span>
       </p>
       <p class="mt-0.5">{a.summary}</p>

@@ -31,7 +31,7 @@ function PartList({ parts }: { parts: Part[] }) {
       <ul>
         {odd.map((p) => (
           <li key={p.name} class="border-b border-line py-2 first:pt-0.5">
-            <p class="flex flex-wrap items-baseline gap-x-2">
+            <p class="flex flex-wrap items-center gap-x-2">
               <span class="font-medium">{words(p.name)}</span>
               <State state={p.state} />
               <span class="ml-auto text-xs text-dim">{about(p)}</span>

@@ -16,7 +16,7 @@ export function Servers({ balancer, live, class: extra = '' }: Props) {
   const details = useResource<BackendServer[]>('/load-balancer/servers', 10_000);
   const about = live ?? balancer.answer?.data;
   return (
-    <Panel title="Servers" class={extra} aside={about?.enabled ? <Total stats={about} /> : undefined}>
+    <Panel title="Servers" class={extra} aside={about && about.total_servers > 0 ? <Total stats={about} /> : undefined}>
       <Answered of={balancer} label="servers">
         {(answer) => <Table stats={live ?? answer} details={details.answer?.data ?? []} />}
       </Answered>

@@ -25,7 +25,8 @@ export function Tiles({ now, current, cache, history }: Props) {
   const figure = (make: (c: CurrentPoint) => Figure) => (c ? make(c) : null);
   const mean = (metric: Metric, show: (v: number) => string) => {
     const e = extent(history.series.values[metric]);
-    return e ? `mean ${show(e.mean)}, max ${show(e.max)}` : 'no points yet';
+    if (!e) return history.stored.answer ? 'no points yet' : '';
+    return `mean ${show(e.mean)}, max ${show(e.max)}`;
   };
   const line = (metric: Metric, ceiling = 0) => <Sparkline values={history.series.values[metric]} ceiling={ceiling} />;
   return (

@@ -16,7 +16,7 @@ interface Props {
 export function VerdictPanel({ status, live, class: extra = '' }: Props) {
   return (
     <Panel title="Health" class={extra}>
-      <Answered of={status} label="health" rows={4}>
+      <Answered of={status} label="health" rows={6}>
         {(answer) => <Judged status={answer} verdict={live ?? answer} />}
       </Answered>
     </Panel>
@@ -28,8 +28,8 @@ function Judged({ status, verdict }: { status: SystemStatus; verdict: Verdict })
   const score = Math.round(verdict.health_score);
   return (
     <div class="flex grow flex-col justify-between gap-3">
-      <div class="flex flex-wrap items-start gap-x-5 gap-y-3 sm:flex-nowrap">
-        <div class="relative">
+      <div class="grid grid-cols-[auto_1fr] gap-x-5 gap-y-2">
+        <div class="relative size-20 sm:row-span-2">
           <Ring score={verdict.health_score} class={inkOf(tone)} />
           <p class="absolute inset-0 flex flex-col items-center justify-center">
             <span class="text-2xl leading-7 font-semibold">{score}</span>
@@ -38,10 +38,10 @@ function Judged({ status, verdict }: { status: SystemStatus; verdict: Verdict })
             </span>
           </p>
         </div>
-        <div class="min-w-0 grow">
-          <p class="text-base font-semibold">
-            <span class={inkOf(tone)}>{words(verdict.status)}.</span> {sentence(verdict)}
-          </p>
+        <p class="self-center text-base font-semibold">
+          <span class={inkOf(tone)}>{words(verdict.status)}.</span> {sentence(verdict)}
+        </p>
+        <div class="col-span-2 sm:col-span-1 sm:col-start-2">
           <Causes causes={verdict.causes} />
           {status.confidence < 1 && (
             <p class="mt-1 text-xs text-dim">
@@ -70,7 +70,7 @@ function sentence(v: Verdict): string {
 
 function Causes({ causes }: { causes: Cause[] }) {
   return (
-    <ul class="mt-1.5 flex flex-col gap-1.5">
+    <ul class="flex flex-col gap-1.5">
       {causes.map((c) => (
         <li key={c.component + c.reason} class="grid grid-cols-[2rem_1fr] gap-x-1">
           <span class="font-semibold text-bad">−{c.lost < 0.95 ? c.lost.toFixed(1) : Math.round(c.lost)}</span>
