@@ -25,6 +25,10 @@ func TestBoundHoldsUnderConcurrentWrites(t *testing.T) {
 			Cost:   func(v int) int64 { return int64(v) },
 		}))
 	}
+	steps := 4000
+	if underRace {
+		steps = 1000
+	}
 	stop, watched := make(chan struct{}), make(chan int)
 	go func() {
 		looks := 0
@@ -48,7 +52,7 @@ func TestBoundHoldsUnderConcurrentWrites(t *testing.T) {
 	}()
 	together(8, func(i int) {
 		r := rand.New(rand.NewPCG(uint64(i), 1))
-		for range 4000 {
+		for range steps {
 			act(t, g, caches[r.IntN(len(caches))], r)
 		}
 	})
@@ -74,6 +78,7 @@ func TestBoundHoldsUnderConcurrentWrites(t *testing.T) {
 
 // act does one thing, drawn by r.
 func act(t *testing.T, g *Group, c *Cache[int], r *rand.Rand) {
+	t.Helper()
 	key, tag := strconv.Itoa(r.IntN(200)), "t"+strconv.Itoa(r.IntN(5))
 	ctx := context.Background()
 	switch r.IntN(40) {
@@ -191,6 +196,9 @@ func liveHeap() uint64 {
 // What an entry is accounted with beyond its value, key and tags is what it takes, within a
 // margin: never less, so that the budget is one of memory, and not half as much again.
 func TestOverheadIsWhatAnEntryTakes(t *testing.T) {
+	if underRace {
+		t.Skip("the race detector has the heap grow")
+	}
 	const n = 50_000
 	value := new(int)
 	for _, tt := range []struct {
@@ -200,7 +208,6 @@ func TestOverheadIsWhatAnEntryTakes(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newCache(t, Config{MaxEntries: n, MaxBytes: 1 << 30}, Options[*int]{Cost: func(*int) int64 { return 0 }})
 			before := liveHeap()
-			accounted := int64(0)
 			for i := range 2 * n { // once around, so that as many are remembered
 				key := fmt.Sprintf("key-%012d", i)
 				var tags []string
@@ -209,7 +216,7 @@ func TestOverheadIsWhatAnEntryTakes(t *testing.T) {
 				}
 				set(t, c, key, value, tags...)
 			}
-			accounted = c.Stats().Bytes
+			accounted := c.Stats().Bytes
 			taken := int64(liveHeap() - before)
 			t.Logf("taken %d, accounted %d bytes an entry", taken/n, accounted/n)
 			if taken > accounted || taken < accounted/2 {

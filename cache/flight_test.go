@@ -51,12 +51,12 @@ func (g *gate) load(ctx context.Context) (string, error) {
 	}
 }
 
-func bubble(t *testing.T, f func(t *testing.T, g *Group, c *Cache[string])) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		g := newGroup(t, Config{})
-		c := named(t, g, "test", Options[string]{})
-		f(t, g, c)
+// newBubble is a cache in a bubble of synthetic time, which must hold nothing back in the end.
+func newBubble(t *testing.T) (*Group, *Cache[string]) {
+	t.Helper()
+	g := newGroup(t, Config{})
+	c := named(t, g, "test", Options[string]{})
+	t.Cleanup(func() {
 		synctest.Wait()
 		if n := c.Stats().LoadsActive; n != 0 {
 			t.Errorf("%d loads still run", n)
@@ -64,16 +64,19 @@ func bubble(t *testing.T, f func(t *testing.T, g *Group, c *Cache[string])) {
 		if n := len(c.store.flights); n != 0 {
 			t.Errorf("%d flights left", n)
 		}
-		g.ClearAll(t.Context())
+		checkStore(t, c.store)
+		g.ClearAll(context.Background())
 		if n := g.Stats().Tags; n != 0 {
 			t.Errorf("%d tags left", n)
 		}
-		checkStore(t, c.store)
 	})
+	return g, c
 }
 
 func TestOneLoadForAll(t *testing.T) {
-	bubble(t, func(t *testing.T, _ *Group, c *Cache[string]) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, c := newBubble(t)
 		g := newGate()
 		waiting := []chan asked{}
 		for range 1000 {
@@ -100,7 +103,9 @@ func TestOneLoadForAll(t *testing.T) {
 }
 
 func TestWaitersSurviveACancelledLeader(t *testing.T) {
-	bubble(t, func(t *testing.T, _ *Group, c *Cache[string]) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, c := newBubble(t)
 		g := newGate()
 		ctx, cancel := context.WithCancel(t.Context())
 		leader := ask(ctx, c, "k", g.load)
@@ -121,7 +126,9 @@ func TestWaitersSurviveACancelledLeader(t *testing.T) {
 }
 
 func TestLastWaiterCancelsTheLoad(t *testing.T) {
-	bubble(t, func(t *testing.T, _ *Group, c *Cache[string]) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, c := newBubble(t)
 		g := newGate()
 		one, leaveOne := context.WithCancel(t.Context())
 		two, leaveTwo := context.WithTimeout(t.Context(), time.Minute)
@@ -149,7 +156,9 @@ func TestLastWaiterCancelsTheLoad(t *testing.T) {
 // A loader that does not look at its context neither holds up those who gave up nor those who
 // come later, and its late value is not stored.
 func TestAbandonedLoadIsNotJoined(t *testing.T) {
-	bubble(t, func(t *testing.T, _ *Group, c *Cache[string]) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, c := newBubble(t)
 		release := make(chan struct{})
 		ctx, cancel := context.WithCancel(t.Context())
 		first := ask(ctx, c, "k", func(context.Context) (string, error) {
@@ -171,6 +180,7 @@ func TestAbandonedLoadIsNotJoined(t *testing.T) {
 }
 
 func TestPanicAndExitReachAllWaiters(t *testing.T) {
+	t.Parallel()
 	boom := errors.New("boom")
 	tests := []struct {
 		name string
@@ -182,7 +192,9 @@ func TestPanicAndExitReachAllWaiters(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, _ *Group, c *Cache[string]) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				_, c := newBubble(t)
 				release := make(chan struct{})
 				load := func(context.Context) (string, error) {
 					<-release
@@ -230,7 +242,9 @@ func TestPanicOfCostReachesWaiters(t *testing.T) {
 }
 
 func TestErrorsAreNotCached(t *testing.T) {
-	bubble(t, func(t *testing.T, _ *Group, c *Cache[string]) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, c := newBubble(t)
 		fault := errors.New("fault")
 		_, err := c.GetOrLoad(t.Context(), "k", func(context.Context) (string, error) { return "half", fault })
 		if !errors.Is(err, fault) {
@@ -246,24 +260,27 @@ func TestErrorsAreNotCached(t *testing.T) {
 // Whatever removes or writes the key during the load wins: those who wait get the value, nobody
 // else does, and who comes later loads anew.
 func TestInvalidationDuringLoadWins(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name   string
-		act    func(t *testing.T, g *Group, c *Cache[string])
+		act    func(g *Group, c *Cache[string])
 		stored string // what is stored afterwards
 	}{
-		{"delete", func(_ *testing.T, _ *Group, c *Cache[string]) { c.Delete("k") }, ""},
-		{"clear", func(_ *testing.T, _ *Group, c *Cache[string]) { c.Clear() }, ""},
-		{"clear all", func(t *testing.T, g *Group, _ *Cache[string]) { g.ClearAll(t.Context()) }, ""},
-		{"pattern", func(t *testing.T, g *Group, _ *Cache[string]) { g.ClearPattern(t.Context(), "?") }, ""},
-		{"tag", func(t *testing.T, g *Group, _ *Cache[string]) { g.ClearTag(t.Context(), "two") }, ""},
-		{"set", func(t *testing.T, _ *Group, c *Cache[string]) { set(t, c, "k", "written") }, "written"},
-		{"other key", func(_ *testing.T, _ *Group, c *Cache[string]) { c.Delete("other") }, "old"},
-		{"other pattern", func(t *testing.T, g *Group, _ *Cache[string]) { g.ClearPattern(t.Context(), "??") }, "old"},
-		{"other tag", func(t *testing.T, g *Group, _ *Cache[string]) { g.ClearTag(t.Context(), "three") }, "old"},
+		{"delete", func(_ *Group, c *Cache[string]) { c.Delete("k") }, ""},
+		{"clear", func(_ *Group, c *Cache[string]) { c.Clear() }, ""},
+		{"clear all", func(g *Group, _ *Cache[string]) { g.ClearAll(t.Context()) }, ""},
+		{"pattern", func(g *Group, _ *Cache[string]) { g.ClearPattern(t.Context(), "?") }, ""},
+		{"tag", func(g *Group, _ *Cache[string]) { g.ClearTag(t.Context(), "two") }, ""},
+		{"set", func(_ *Group, c *Cache[string]) { c.Set("k", "written", EntryOptions{}) }, "written"},
+		{"other key", func(_ *Group, c *Cache[string]) { c.Delete("other") }, "old"},
+		{"other pattern", func(g *Group, _ *Cache[string]) { g.ClearPattern(t.Context(), "??") }, "old"},
+		{"other tag", func(g *Group, _ *Cache[string]) { g.ClearTag(t.Context(), "three") }, "old"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, g *Group, c *Cache[string]) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				g, c := newBubble(t)
 				gate := newGate()
 				waiter := make(chan asked, 1)
 				go func() {
@@ -271,7 +288,7 @@ func TestInvalidationDuringLoadWins(t *testing.T) {
 					waiter <- asked{v, err}
 				}()
 				synctest.Wait()
-				tt.act(t, g, c)
+				tt.act(g, c)
 
 				later := newGate()
 				second := ask(t.Context(), c, "k", later.load)
@@ -306,7 +323,9 @@ func TestInvalidationDuringLoadWins(t *testing.T) {
 }
 
 func TestLoadsOfOtherKeysRunTogether(t *testing.T) {
-	bubble(t, func(t *testing.T, _ *Group, c *Cache[string]) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, c := newBubble(t)
 		g := newGate()
 		all := []chan asked{}
 		for i := range 10 {
@@ -325,7 +344,9 @@ func TestLoadsOfOtherKeysRunTogether(t *testing.T) {
 }
 
 func TestRecursiveLoad(t *testing.T) {
-	bubble(t, func(t *testing.T, g *Group, c *Cache[string]) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, c := newBubble(t)
 		other := named(t, g, "other", Options[string]{})
 		_, err := c.GetOrLoad(t.Context(), "a", func(ctx context.Context) (string, error) {
 			return other.GetOrLoad(ctx, "a", func(ctx context.Context) (string, error) {
@@ -348,7 +369,9 @@ func TestRecursiveLoad(t *testing.T) {
 }
 
 func TestLoaderContext(t *testing.T) {
-	bubble(t, func(t *testing.T, _ *Group, c *Cache[string]) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, c := newBubble(t)
 		ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), nameKey{}, "caller"), time.Hour)
 		defer cancel()
 		_, err := c.GetOrLoad(ctx, "k", func(ctx context.Context) (string, error) {
@@ -367,7 +390,9 @@ func TestLoaderContext(t *testing.T) {
 }
 
 func TestLoadRefuses(t *testing.T) {
-	bubble(t, func(t *testing.T, _ *Group, c *Cache[string]) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, c := newBubble(t)
 		never := func(context.Context) (string, error) {
 			t.Error("loaded")
 			return "", nil
@@ -395,7 +420,9 @@ func TestLoadRefuses(t *testing.T) {
 }
 
 func TestLoadedEntryHasItsOptions(t *testing.T) {
-	bubble(t, func(t *testing.T, g *Group, c *Cache[string]) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, c := newBubble(t)
 		opts := EntryOptions{TTL: time.Minute, Tags: []string{"t", "t"}}
 		_, err := c.GetOrLoadWith(t.Context(), "k", opts, func(context.Context) (string, error) {
 			time.Sleep(time.Hour) // the time to live begins when it is stored
@@ -405,7 +432,7 @@ func TestLoadedEntryHasItsOptions(t *testing.T) {
 			t.Fatal(err)
 		}
 		info, ok := c.Inspect("k")
-		if !ok || info.Expires.Sub(time.Now()) != time.Minute || len(info.Tags) != 1 || info.Tags[0] != "t" {
+		if !ok || time.Until(info.Expires) != time.Minute || len(info.Tags) != 1 || info.Tags[0] != "t" {
 			t.Errorf("%+v, %v", info, ok)
 		}
 		if n := g.ClearTag(t.Context(), "t"); n != 1 || c.Exists("k") {

@@ -71,6 +71,9 @@ func hitRatio(trace []int, get func(string) bool, put func(string)) float64 {
 // for the seeds of the hashes.
 func TestHitRatio(t *testing.T) {
 	t.Parallel()
+	if underRace {
+		t.Skip("one goroutine; runs without the race detector")
+	}
 	for name, trace := range traces(100_000) {
 		for _, size := range []int{128, 1000, 8000} {
 			if name == "loop" && size > 1000 {

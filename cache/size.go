@@ -7,7 +7,8 @@ import (
 
 // Bounds of one walk of [SizeOf].
 const (
-	sizeSample = 256     // elements looked into of a slice, an array or a map
+	sizeSample = 128     // elements looked into of a slice, an array or a map; an eighth in what it holds
+	sizeLeast  = 4       // and so on, down to this
 	sizeVisits = 1 << 14 // values looked into
 	sizeDepth  = 64      // pointers and containers followed on one path
 )
@@ -29,7 +30,7 @@ func SizeOf(v any) int64 {
 		return int64(cap(v)) + int64(unsafe.Sizeof(v))
 	}
 	value := reflect.ValueOf(v)
-	m := measurer{seen: map[unsafe.Pointer]struct{}{}}
+	m := measurer{seen: map[unsafe.Pointer]struct{}{}, sample: sizeSample}
 	return int64(value.Type().Size()) + m.beyond(value, 0)
 }
 
@@ -37,6 +38,28 @@ func SizeOf(v any) int64 {
 type measurer struct {
 	seen   map[unsafe.Pointer]struct{}
 	visits int
+	// sample is how many elements of a container to look into.
+	sample int
+}
+
+// within looks into a container of n elements: it calls look for some and extrapolates.
+func (m *measurer) within(n int, look func(i int) (size int64, ok bool)) int64 {
+	want, sum, looked := min(n, m.sample), int64(0), 0
+	sample := m.sample
+	m.sample = max(sample/8, sizeLeast)
+	for ; looked < want && m.visits < sizeVisits; looked++ {
+		// Spread over the whole length: what is alike is often side by side.
+		size, ok := look(looked * n / want)
+		if !ok {
+			break
+		}
+		sum += size
+	}
+	m.sample = sample
+	if looked == 0 {
+		return 0
+	}
+	return int64(float64(sum) / float64(looked) * float64(n))
 }
 
 // first reports whether p was not met before.
@@ -93,16 +116,10 @@ func (m *measurer) beyond(v reflect.Value, depth int) int64 {
 
 // elements is the size of what the elements of a slice or an array lead to.
 func (m *measurer) elements(v reflect.Value, depth int) int64 {
-	if n := v.Len(); n > 0 && leads(v.Type().Elem()) {
-		looked := min(n, sizeSample)
-		sum := int64(0)
-		for i := range looked {
-			// Spread over the whole length: what is alike is often side by side.
-			sum += m.beyond(v.Index(i*n/looked), depth+1)
-		}
-		return extrapolate(sum, looked, n)
+	if !leads(v.Type().Elem()) {
+		return 0
 	}
-	return 0
+	return m.within(v.Len(), func(i int) (int64, bool) { return m.beyond(v.Index(i), depth+1), true })
 }
 
 // entries is the size of a map's tables and of what they lead to.
@@ -112,18 +129,13 @@ func (m *measurer) entries(v reflect.Value, depth int) int64 {
 	if !leads(t.Key()) && !leads(t.Elem()) {
 		return tables
 	}
-	sum, looked := int64(0), 0
-	for it := v.MapRange(); looked < sizeSample && it.Next(); looked++ {
-		sum += m.beyond(it.Key(), depth+1) + m.beyond(it.Value(), depth+1)
-	}
-	return tables + extrapolate(sum, looked, n)
-}
-
-func extrapolate(sum int64, looked, n int) int64 {
-	if looked == 0 {
-		return 0
-	}
-	return int64(float64(sum) / float64(looked) * float64(n))
+	it := v.MapRange()
+	return tables + m.within(n, func(int) (int64, bool) {
+		if !it.Next() {
+			return 0, false
+		}
+		return m.beyond(it.Key(), depth+1) + m.beyond(it.Value(), depth+1), true
+	})
 }
 
 // leads reports whether a value of type t may lead to memory of its own.

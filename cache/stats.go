@@ -59,7 +59,8 @@ type NamedStats struct {
 	Invalidations    uint64            `json:"invalidations"`
 	Rejections       uint64            `json:"rejections"`
 	// Loads are finished loads, LoadErrors those among them that failed, LoadsSuperseded those
-	// whose value was not stored because an invalidation or a write came in between.
+	// whose value was not stored because an invalidation or a write came in between; writes with
+	// a [Mark] that is out of date count there too.
 	Loads           uint64 `json:"loads"`
 	LoadErrors      uint64 `json:"load_errors"`
 	LoadsSuperseded uint64 `json:"loads_superseded"`

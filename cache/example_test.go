@@ -1,0 +1,121 @@
+package cache_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sentientcore/upshift/cache"
+)
+
+// A value is fetched once and found afterwards.
+func Example() {
+	group, err := cache.New(cache.Config{MaxBytes: 64 << 20})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	answers, err := cache.Named(group, "answers", cache.Options[string]{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for range 3 {
+		answer, err := answers.GetOrLoad(context.Background(), "why?", func(context.Context) (string, error) {
+			fmt.Println("asking the model")
+			return "because", nil
+		})
+		fmt.Println(answer, err)
+	}
+	fmt.Printf("%.0f %% hits\n", 100*group.Stats().HitRatio)
+	// Output:
+	// asking the model
+	// because <nil>
+	// because <nil>
+	// because <nil>
+	// 67 % hits
+}
+
+// Func caches a function; the key is made of its argument.
+func ExampleFunc() {
+	group, err := cache.New(cache.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	embeddings, err := cache.Named(group, "embeddings", cache.Options[[]float32]{
+		Cost: func(v []float32) int64 { return int64(4 * len(v)) },
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	type request struct {
+		Model string
+		Texts []string
+	}
+	embed, err := cache.Func(embeddings, "embed-v1", cache.EntryOptions{TTL: time.Hour},
+		func(_ context.Context, r request) ([]float32, error) {
+			fmt.Println("embedding", len(r.Texts), "texts")
+			return make([]float32, len(r.Texts)), nil
+		})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for range 2 {
+		v, err := embed(context.Background(), request{Model: "small", Texts: []string{"a", "b"}})
+		fmt.Println(v, err)
+	}
+	// Output:
+	// embedding 2 texts
+	// [0 0] <nil>
+	// [0 0] <nil>
+}
+
+// One call forgets every answer that used a document.
+func ExampleGroup_ClearTag() {
+	group, err := cache.New(cache.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	answers, err := cache.Named(group, "answers", cache.Options[string]{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, doc := range []string{"doc-1", "doc-2"} {
+		if err := answers.Set("about "+doc, "…", cache.EntryOptions{Tags: []string{doc, "corpus"}}); err != nil {
+			fmt.Println(err)
+		}
+	}
+	fmt.Println(group.ClearTag(context.Background(), "doc-1"), "answer forgotten")
+	fmt.Println(answers.Exists("about doc-1"), answers.Exists("about doc-2"))
+	// Output:
+	// 1 answer forgotten
+	// false true
+}
+
+// A response that streams by is stored only when nothing was invalidated meanwhile.
+func ExampleMark() {
+	group, err := cache.New(cache.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	responses, err := cache.Named(group, "responses", cache.Options[string]{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	mark := responses.Mark()
+	var body strings.Builder
+	for _, chunk := range []string{"to", "ken"} {
+		body.WriteString(chunk) // and to the client
+	}
+	responses.Delete("GET /answer") // an operator, while it streams
+	fmt.Println(responses.Set("GET /answer", body.String(), cache.EntryOptions{Since: mark}))
+	// Output: cache: invalidated since the mark
+}
