@@ -8,6 +8,7 @@ import (
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/storage"
@@ -176,7 +177,7 @@ func (w *writer) series(one sample) *knownSeries {
 		return nil
 	}
 	w.builder.Reset()
-	w.builder.Add(labels.MetricName, one.name+one.suffix)
+	w.builder.Add(model.MetricNameLabel, one.name+one.suffix)
 	for _, p := range one.labels {
 		if p.GetValue() != "" {
 			w.builder.Add(p.GetName(), p.GetValue())

@@ -179,12 +179,12 @@ func readAll(ctx context.Context, b *tsdb.Block) (err error) {
 	if err != nil {
 		return err
 	}
-	defer ir.Close()
+	defer func() { err = errors.Join(err, ir.Close()) }()
 	cr, err := b.Chunks()
 	if err != nil {
 		return err
 	}
-	defer cr.Close()
+	defer func() { err = errors.Join(err, cr.Close()) }()
 	return readSeries(ctx, ir, cr)
 }
 

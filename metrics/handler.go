@@ -76,7 +76,7 @@ func (s *Store) serve(e endpoint) http.Handler {
 		}
 		p := params{r: r, now: time.Now()}
 		if name := p.text("timeout"); name != "" {
-			ctx, cancel, err := p.deadline(name)
+			ctx, cancel, err := deadline(r.Context(), name)
 			if err != nil {
 				fail(w, r, err)
 				return

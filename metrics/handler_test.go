@@ -20,19 +20,19 @@ import (
 )
 
 // served is a store with a few series and its handler.
-func served(t testing.TB) (*Store, http.Handler) {
-	t.Helper()
-	s := openStore(t, t.TempDir(), Config{CollectionInterval: 10 * time.Second})
+func served(tb testing.TB) (*Store, http.Handler) {
+	tb.Helper()
+	s := openStore(tb, tb.TempDir(), Config{CollectionInterval: 10 * time.Second})
 	for i := range 7 {
 		at := origin().Add(time.Duration(i) * 10 * time.Second)
-		appendAll(t, s, at, 3, counter("jobs_total", float64(i), "queue", "a"), gauge("depth", float64(i)/4, "queue", "a"),
+		appendAll(tb, s, at, 3, counter("jobs_total", float64(i), "queue", "a"), gauge("depth", float64(i)/4, "queue", "a"),
 			gauge("depth2", -1, "queue", "b\"\\\n"))
 	}
 	return s, s.Handler()
 }
 
-func get(t testing.TB, h http.Handler, path string) (int, string) {
-	t.Helper()
+func get(tb testing.TB, h http.Handler, path string) (int, string) {
+	tb.Helper()
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, http.NoBody))
 	return w.Code, w.Body.String()

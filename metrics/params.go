@@ -25,12 +25,12 @@ func (p params) ctx() context.Context { return p.r.Context() }
 
 func (p params) text(name string) string { return p.r.Form.Get(name) }
 
-func (p params) deadline(text string) (context.Context, context.CancelFunc, error) {
+func deadline(ctx context.Context, text string) (context.Context, context.CancelFunc, error) {
 	d, err := parseDuration(text)
 	if err != nil {
 		return nil, nil, badData("invalid parameter %q: %w", "timeout", err)
 	}
-	ctx, cancel := context.WithTimeout(p.ctx(), min(d, maxQueryTime))
+	ctx, cancel := context.WithTimeout(ctx, min(d, maxQueryTime))
 	return ctx, cancel, nil
 }
 

@@ -221,13 +221,12 @@ func (s *Store) Series(ctx context.Context, matchers []string, start, end time.T
 // matchers when there is none.
 func (s *Store) eachSelector(
 	ctx context.Context, selectors []string, start, end time.Time, each func(storage.Querier, []*labels.Matcher) error,
-) error {
+) (err error) {
 	if end.Before(start) {
 		return badData("end timestamp must not be before start time")
 	}
 	parsed := [][]*labels.Matcher{nil}
 	if len(selectors) > 0 {
-		var err error
 		if parsed, err = s.parser.ParseMetricSelectors(selectors); err != nil {
 			return &QueryError{KindBadData, err}
 		}
@@ -241,7 +240,7 @@ func (s *Store) eachSelector(
 	if err != nil {
 		return &QueryError{KindInternal, err}
 	}
-	defer q.Close()
+	defer func() { err = errors.Join(err, q.Close()) }()
 	for _, m := range parsed {
 		if err := errors.Join(ctx.Err(), each(q, m)); err != nil {
 			return queryError(err)

@@ -32,26 +32,26 @@ func (l *logs) String() string {
 
 func (l *logs) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
-func openStore(t testing.TB, dir string, cfg Config) *Store {
-	t.Helper()
+func openStore(tb testing.TB, dir string, cfg Config) *Store {
+	tb.Helper()
 	s, err := Open(dir, cfg, nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return s
 }
 
 // appendAll stores families and fails the test unless want samples were stored.
-func appendAll(t testing.TB, s *Store, at time.Time, want int, families ...*dto.MetricFamily) {
-	t.Helper()
-	got, err := s.Append(t.Context(), at, families)
+func appendAll(tb testing.TB, s *Store, at time.Time, want int, families ...*dto.MetricFamily) {
+	tb.Helper()
+	got, err := s.Append(tb.Context(), at, families)
 	if err != nil || got != want {
-		t.Fatalf("Append stored %d samples with error %v, want %d", got, err, want)
+		tb.Fatalf("Append stored %d samples with error %v, want %d", got, err, want)
 	}
 }
 
@@ -80,9 +80,9 @@ func counter(name string, v float64, kv ...string) *dto.MetricFamily {
 }
 
 // valueOf is the one value of an expression, or "none", or the error.
-func valueOf(t testing.TB, s *Store, expr string, at time.Time) any {
-	t.Helper()
-	r, err := s.Query(t.Context(), expr, at)
+func valueOf(tb testing.TB, s *Store, expr string, at time.Time) any {
+	tb.Helper()
+	r, err := s.Query(tb.Context(), expr, at)
 	if err != nil {
 		return err.Error()
 	}
