@@ -6,7 +6,8 @@
 //	scripts/bench.sh gateway sse   # some of them
 //	scripts/bench.sh -quick        # all, short: to try the harness, not to quote
 //
-// Figures depend on the machine and on what else runs there; ratios within a run are what
+// NOISY stands in place of a verdict where the load generator itself was late: something
+// else keeps the machine busy. Figures depend on the machine and on what else runs there; ratios within a run are what
 // lasts. The table goes to bench/out/, with the machine, its load and the commit.
 //
 // It needs Linux, and upshift built in bin/. A rival whose program is not installed is

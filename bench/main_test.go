@@ -194,6 +194,19 @@ func TestMediansOverRounds(t *testing.T) {
 	}
 }
 
+func TestRunsOfALateGeneratorAreNoisy(t *testing.T) {
+	t.Parallel()
+	run := func(lag time.Duration) openRun {
+		return openRun{rounds: []load.Outcome{{Lag: load.Sample{0, lag}}, {Lag: load.Sample{lagMost / 2}}, {Lag: load.Sample{0, lag}}}}
+	}
+	if noisy([]openRun{run(0), run(lagMost)}) {
+		t.Error("a generator within its bound is noisy")
+	}
+	if !noisy([]openRun{run(0), run(lagMost + 1)}) {
+		t.Error("a late generator is not noisy")
+	}
+}
+
 func TestClientsCount(t *testing.T) {
 	t.Parallel()
 	refused := fmt.Errorf("dial: %w", syscall.ECONNREFUSED)

@@ -26,6 +26,8 @@ type Row struct {
 	Rival *Rival `json:"rival,omitempty"`
 	// Note says how the figure is to be read.
 	Note string `json:"note,omitempty"`
+	// Noisy says that something else kept the machine busy: the figure is no verdict.
+	Noisy bool `json:"noisy,omitempty"`
 	// Error is why there is no figure.
 	Error string `json:"error,omitempty"`
 }
@@ -41,12 +43,14 @@ func least(v float64) *float64 { return &v }
 
 // Passed reports whether the row keeps its bar; what informs only always does.
 func (r Row) Passed() bool {
-	return r.Error == "" && !math.IsNaN(r.Figure) &&
+	return r.Error == "" && !r.Noisy && !math.IsNaN(r.Figure) &&
 		(r.Most == nil || r.Figure <= *r.Most) && (r.Least == nil || r.Figure >= *r.Least)
 }
 
 func (r Row) verdict() string {
 	switch {
+	case r.Noisy && r.Error == "":
+		return "NOISY"
 	case !r.Passed():
 		return "MISS"
 	case r.Most == nil && r.Least == nil:

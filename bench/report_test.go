@@ -24,6 +24,7 @@ func TestVerdict(t *testing.T) {
 		{"above the least", Row{Figure: .9, Least: least(.9)}, "PASS"},
 		{"below the least", Row{Figure: .89, Least: least(.9)}, "MISS"},
 		{"informs only", Row{Figure: 99}, "-"},
+		{"on a busy machine", Row{Figure: .1, Most: most(1), Noisy: true}, "NOISY"},
 		{"no figure", Row{Most: most(1), Error: "it did not start"}, "MISS"},
 		{"no figure and no bar", Row{Error: "it did not start"}, "MISS"},
 	} {

@@ -32,7 +32,7 @@ func measureStart(ctx context.Context, r *rig) error {
 		return err
 	}
 	if !db.Enabled {
-		note = "without Postgres, which is not installed"
+		note = "without a Postgres"
 	}
 	r.add(Row{
 		Bar: "start: demo until live numbers", Figure: took.Seconds(), Unit: "s", Most: most(5), Note: note,
