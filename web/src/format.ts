@@ -82,6 +82,11 @@ export function dayAndTime(time: number | string): string {
   return dayFormat.format(new Date(time));
 }
 
+/** sentence begins a message of the server with a capital, and keeps figures with their units. */
+export function sentence(message: string): string {
+  return (message.charAt(0).toUpperCase() + message.slice(1)).replaceAll(' %', '\u00a0%');
+}
+
 /** words makes a name of the API readable: load_balancer → Load balancer. */
 export function words(name: string): string {
   const spaced = name.replaceAll('_', ' ');

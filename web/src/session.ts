@@ -2,6 +2,7 @@
 // scripts cannot read; it is kept nowhere here.
 import { ApiError, call, get, whenUnauthorized } from './api/client.ts';
 import type { Identity } from './api/types.ts';
+import { sentence } from './format.ts';
 import { Store } from './store.ts';
 
 export type Session =
@@ -13,7 +14,7 @@ export type Session =
 export const session = new Store<Session>({ phase: 'checking' });
 
 whenUnauthorized((error) => {
-  if (session.get().phase === 'known') session.set({ phase: 'anonymous', notice: sentence(error.message) });
+  if (session.get().phase === 'known') session.set({ phase: 'anonymous', notice: `${sentence(error.message)}.` });
 });
 
 /** begin logs in with the token of a login link, or with the cookie of an earlier login. */
@@ -62,9 +63,4 @@ export async function logOut(): Promise<ApiError | null> {
   }
   session.set({ phase: 'anonymous', notice: 'You are logged out.' });
   return null;
-}
-
-function sentence(text: string): string {
-  const first = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(first) ? first : `${first}.`;
 }

@@ -1,6 +1,6 @@
 // What is wrong now, since when, by how much, and what to do about it.
 import type { Alert } from '../api/types.ts';
-import { clock, span, words } from '../format.ts';
+import { clock, sentence, span, words } from '../format.ts';
 import type { Resource } from '../live/resource.ts';
 import { Answered, Note, Panel } from '../ui/panel.tsx';
 import { Badge } from '../ui/tone.tsx';
@@ -42,7 +42,7 @@ function Entry({ alert: a }: { alert: Alert }) {
           {span((Date.now() - since) / 1000)}, since {clock(since)}
         </span>
       </p>
-      <p class="mt-0.5">{a.summary}</p>
+      <p class="mt-0.5">{sentence(a.summary)}</p>
       {a.action !== '' && <p class="text-xs text-dim">{a.action}</p>}
       <ul class="mt-0.5 flex flex-wrap gap-x-2 text-xs text-dim">
         {a.evidence.map((e) => (

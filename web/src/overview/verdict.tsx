@@ -1,6 +1,6 @@
 // How well it goes: one number, and where each lost point went.
 import type { Cause, SystemStatus, Verdict } from '../api/types.ts';
-import { percent, text, words } from '../format.ts';
+import { percent, sentence, text, words } from '../format.ts';
 import type { Resource } from '../live/resource.ts';
 import { Answered, Panel } from '../ui/panel.tsx';
 import { Ring } from '../ui/spark.tsx';
@@ -39,7 +39,7 @@ function Judged({ status, verdict }: { status: SystemStatus; verdict: Verdict })
           </p>
         </div>
         <p class="self-center text-base font-semibold">
-          <span class={inkOf(tone)}>{words(verdict.status)}.</span> {sentence(verdict)}
+          <span class={inkOf(tone)}>{words(verdict.status)}.</span> {outcome(verdict)}
         </p>
         <div class="col-span-2 sm:col-span-1 sm:col-start-2">
           <Causes causes={verdict.causes} />
@@ -50,7 +50,7 @@ function Judged({ status, verdict }: { status: SystemStatus; verdict: Verdict })
           )}
           {status.warnings.map((w) => (
             <p key={w} class="mt-1 text-xs text-warn">
-              {words(w)}
+              {sentence(w)}
             </p>
           ))}
         </div>
@@ -60,7 +60,7 @@ function Judged({ status, verdict }: { status: SystemStatus; verdict: Verdict })
   );
 }
 
-function sentence(v: Verdict): string {
+function outcome(v: Verdict): string {
   const first = v.causes[0];
   if (!first) return 'No part has lost a point.';
   const lost = Math.round(100 - v.health_score);

@@ -2,6 +2,7 @@
 import type { TargetedSubmitEvent } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ApiError } from '../api/client.ts';
+import { sentence } from '../format.ts';
 import { logIn } from '../session.ts';
 import { Mark } from '../ui/icon.tsx';
 
@@ -51,7 +52,7 @@ export function Login({ error, notice }: { error: ApiError | undefined; notice: 
             {error && (
               <p class="rounded-md bg-bad-soft px-3 py-2 text-bad">
                 <span class="font-medium">{sentence(error.message)}</span>
-                {error.hint !== '' && <span class="block text-xs">{sentence(error.hint)}</span>}
+                {error.hint !== '' && <span class="block text-xs">{error.hint}</span>}
               </p>
             )}
           </div>
@@ -62,10 +63,6 @@ export function Login({ error, notice }: { error: ApiError | undefined; notice: 
       </div>
     </main>
   );
-}
-
-function sentence(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** useCountdown counts the seconds down that the server asked to wait. */

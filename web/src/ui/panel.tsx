@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 import type { ApiError } from '../api/client.ts';
+import { sentence } from '../format.ts';
 import type { Resource } from '../live/resource.ts';
 import { Icon, type IconName } from './icon.tsx';
 
@@ -53,7 +54,7 @@ export function Failure({ error, retry }: { error: ApiError; retry: () => void }
   return (
     <div class="flex flex-col items-start gap-2 rounded-md bg-bad-soft px-3 py-2" role="alert">
       <p class="text-bad">
-        <span class="font-medium">{error.message}</span>
+        <span class="font-medium">{sentence(error.message)}</span>
         {error.hint !== '' && <span class="block text-xs">{error.hint}</span>}
         {error.retryAfter > 0 && <span class="block text-xs">Wait {Math.ceil(error.retryAfter)} s before the next try.</span>}
       </p>

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { bytes, count, duration, percent, rate, span, text, words } from '../../src/format.ts';
+import { bytes, count, duration, percent, rate, sentence, span, text, words } from '../../src/format.ts';
 
 /** plain writes a no-break space as one that can be read here. */
 const plain = (s: string) => s.replaceAll('\u00a0', ' ');
@@ -36,3 +36,5 @@ table('bytes', (n: number) => text(bytes(n)), [
 table('span', span, [[0.2, '0 s'], [42, '42 s'], [300, '5 min'], [7_200, '2 h'], [604_800, '7 d'], [-3, '0 s']]);
 
 table('words', words, [['load_balancer', 'Load balancer'], ['adaptive', 'Adaptive'], ['', '']]);
+
+table('sentence', sentence, [['the login is over', 'The login is over'], ['6 % of 12 failed', '6 % of 12 failed'], ['', '']]);
