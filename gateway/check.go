@@ -85,10 +85,10 @@ func goodHost(host string) bool {
 	if host == "" || len(host) > 255 {
 		return false
 	}
-	name, port := host, ""
+	name := host
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
-		name, port = host[:i], host[i+1:]
-		if port == "" || len(port) > 5 || strings.Trim(port, "0123456789") != "" {
+		name = host[:i]
+		if port := host[i+1:]; port == "" || len(port) > 5 || strings.Trim(port, "0123456789") != "" {
 			return false
 		}
 	}
@@ -96,7 +96,16 @@ func goodHost(host string) bool {
 		inner, ok = strings.CutSuffix(inner, "]")
 		return ok && inner != "" && strings.Trim(inner, "0123456789abcdefABCDEF:.") == ""
 	}
-	return name != "" && strings.IndexFunc(name, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' || r == '_')
-	}) < 0
+	return name != "" && plain(name, ".-_")
+}
+
+// plain reports whether s is of ASCII letters, digits and the extra characters.
+func plain(s, extra string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && strings.IndexByte(extra, c) < 0 {
+			return false
+		}
+	}
+	return true
 }

@@ -61,7 +61,7 @@ func newExchange(g *Gateway, w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{g: g, cfg: g.config.Load(), began: time.Now(), id: requestID(r.Header)}
 	x.Context, x.trace = balancer.WithTrace(r.Context())
 	x.writer.init(x, w)
-	x.request = r.WithContext(x)
+	x.request = r.WithContext(x) //nolint:contextcheck // it is made of the request's own
 	return x
 }
 

@@ -88,7 +88,7 @@ func (g *Gateway) Apply(cfg Config) error {
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := newExchange(g, w, r)
 	g.count.inFlight.Add(1)
-	defer g.finish(x)
+	defer g.finish(x) //nolint:contextcheck // the exchange is the context
 	if p := x.check(); p != nil {
 		g.count.refused[p.refusal].Add(1)
 		x.close = true // whatever is left on the connection is not to be trusted

@@ -80,15 +80,4 @@ func requestID(h http.Header) string {
 	return string(id[:])
 }
 
-func goodRequestID(id string) bool {
-	if id == "" || len(id) > 128 {
-		return false
-	}
-	for i := range len(id) {
-		c := id[i]
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("._~:/+=@-", c) >= 0) {
-			return false
-		}
-	}
-	return true
-}
+func goodRequestID(id string) bool { return id != "" && len(id) <= 128 && plain(id, "._~:/+=@-") }

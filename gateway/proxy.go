@@ -72,7 +72,7 @@ func modifyResponse(res *http.Response) error {
 }
 
 // cacheStatuses are the members of Cache-Status (RFC 9211) that an outcome adds.
-var cacheStatuses = [outcomes]string{
+var cacheStatuses = [outcomes]string{ // #nosec G101 -- no credentials, only words
 	outcomeHit:         "upshift; hit; ttl=",
 	outcomeCollapsed:   "upshift; fwd=uri-miss; collapsed",
 	outcomeRevalidated: "upshift; fwd=stale; fwd-status=304",
@@ -99,7 +99,7 @@ func answerError(_ http.ResponseWriter, req *http.Request, err error) {
 		x.gone = true // the connection is the client's, and it broke
 		return
 	}
-	p := x.problemOf(err)
+	p := x.problemOf(err) //nolint:contextcheck // the exchange is the context
 	if p == nil {
 		return // nobody is there
 	}

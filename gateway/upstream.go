@@ -33,7 +33,7 @@ func (u *upstream) RoundTrip(req *http.Request) (*http.Response, error) {
 	w.limit.Store(int64(x.cfg.ResponseTimeout))
 	w.timer = time.AfterFunc(math.MaxInt64, w.look) // set before it can fire
 	w.timer.Reset(x.cfg.ResponseTimeout)
-	res, err := u.pool.RoundTrip(req.WithContext(watchedContext{ctx}))
+	res, err := u.pool.RoundTrip(req.WithContext(watchedContext{ctx})) //nolint:contextcheck // made of the request's own
 	if err != nil {
 		w.end()
 		if errors.Is(context.Cause(ctx), errUpstreamTimeout) {
@@ -41,15 +41,17 @@ func (u *upstream) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
-	w.limit.Store(int64(x.cfg.IdleTimeout))
-	w.moved()
-	w.timer.Reset(x.cfg.IdleTimeout)
 	res.Request = req
 	body := &watchedBody{ReadCloser: res.Body, watch: w}
 	res.Body = body
 	if conn, ok := body.ReadCloser.(io.ReadWriteCloser); ok && res.StatusCode == http.StatusSwitchingProtocols {
-		res.Body = &watchedTunnel{watchedBody: body, conn: conn}
+		tunnel := &watchedTunnel{watchedBody: body, conn: conn}
+		w.tunnel.Store(tunnel)
+		res.Body = tunnel
 	}
+	w.moved()
+	w.limit.Store(int64(x.cfg.IdleTimeout))
+	w.timer.Reset(x.cfg.IdleTimeout)
 	return res, nil
 }
 
@@ -73,6 +75,7 @@ type watch struct {
 	limit  atomic.Int64 // nanoseconds
 	last   atomic.Int64 // nanoseconds after began
 	ended  atomic.Bool
+	tunnel atomic.Pointer[watchedTunnel] // which no context ends
 }
 
 func (w *watch) moved() { w.last.Store(int64(time.Since(w.began))) }
@@ -85,6 +88,9 @@ func (w *watch) look() {
 	left := w.limit.Load() - (int64(time.Since(w.began)) - w.last.Load())
 	if left <= 0 {
 		w.cancel(errUpstreamTimeout)
+		if t := w.tunnel.Load(); t != nil {
+			_ = t.Close() // whoever reads it sees its end
+		}
 		return
 	}
 	w.timer.Reset(time.Duration(left))
