@@ -90,7 +90,8 @@ func (a *answer) date(d directives, asked, received time.Time) {
 		sent = received
 		a.header.Set("Date", received.UTC().Format(http.TimeFormat))
 	}
-	initial := max(received.Sub(sent), received.Sub(asked)+seconds(firstNumber(a.header.Get("Age"))), 0)
+	// Date has whole seconds: a part of one says nothing.
+	initial := max(received.Sub(sent).Truncate(time.Second), received.Sub(asked)+seconds(firstNumber(a.header.Get("Age"))), 0)
 	a.header.Del("Age")
 	a.born = received.Add(-initial)
 	switch {
