@@ -118,7 +118,7 @@ func (a *auditLog) open() error {
 		a.seq, a.last = t.last.Seq, t.last.Hash
 	}
 	if !t.ended {
-		if _, err := f.Write([]byte("\n")); err != nil {
+		if _, err := f.WriteString("\n"); err != nil {
 			return a.broken(err)
 		}
 		a.size++
@@ -140,7 +140,7 @@ func (a *auditLog) lastRotated() (*AuditRecord, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	t, err := readTail(f)
 	return t.last, err
 }
@@ -265,7 +265,7 @@ func (a *auditLog) recent(limit int) ([]AuditRecord, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err

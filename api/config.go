@@ -82,7 +82,8 @@ func (c Config) Validate() error {
 	}
 	for i, h := range c.AllowedHosts {
 		if h == "" || strings.ContainsAny(h, "/@ \t*") || strings.Contains(h, ":") && !isIPv6(h) {
-			errs = append(errs, fmt.Errorf("api.allowed_hosts[%d]: must be a host name without scheme, port or wildcard (got %q)", i, h))
+			errs = append(errs,
+				fmt.Errorf("api.allowed_hosts[%d]: must be a host name without scheme, port or wildcard (got %q)", i, h))
 		}
 	}
 	for _, d := range []struct {
@@ -96,7 +97,11 @@ func (c Config) Validate() error {
 	for _, n := range []struct {
 		key   string
 		value int64
-	}{{"max_connections", int64(c.MaxConnections)}, {"max_streams", int64(c.MaxStreams)}, {"audit_max_bytes", c.AuditMaxBytes}} {
+	}{
+		{"max_connections", int64(c.MaxConnections)},
+		{"max_streams", int64(c.MaxStreams)},
+		{"audit_max_bytes", c.AuditMaxBytes},
+	} {
 		if n.value < 0 {
 			errs = append(errs, fmt.Errorf("api.%s: must not be negative (got %d)", n.key, n.value))
 		}
@@ -115,8 +120,9 @@ func (c Config) validateListen() error {
 	if isLoopback(host) || c.TLS() || c.InsecureListen {
 		return nil
 	}
-	return fmt.Errorf("api.listen: must be a loopback address such as %s unless api.tls_cert_file and api.tls_key_file are set,"+
-		" or api.insecure_listen: true behind a proxy that ends TLS (got %q)", DefaultListen, c.Listen)
+	return fmt.Errorf("api.listen: must be a loopback address such as %s unless api.tls_cert_file and"+
+		" api.tls_key_file are set, or api.insecure_listen: true behind a proxy that ends TLS (got %q)",
+		DefaultListen, c.Listen)
 }
 
 // TLS reports whether the admin plane speaks TLS itself.

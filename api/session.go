@@ -128,7 +128,7 @@ func cookieName(r *http.Request) string {
 
 // cookie makes the session cookie; an empty value deletes it.
 func (s *sessions) cookie(r *http.Request, value string, expires time.Time) *http.Cookie {
-	c := &http.Cookie{
+	c := &http.Cookie{ //nolint:gosec // Secure exactly under TLS: on loopback without it the cookie could not be set
 		Name: cookieName(r), Value: value, Path: "/", HttpOnly: true,
 		Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode, Expires: expires,
 	}

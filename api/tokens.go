@@ -29,7 +29,7 @@ var (
 )
 
 const (
-	tokenBucket  = "api/tokens/v1"
+	tokenBucket  = "api/tokens/v1" //nolint:gosec // the name of a bucket
 	firstTokenID = "first-start"
 	configID     = "api.token"
 )

@@ -1,0 +1,156 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/sentientcore/upshift/cache"
+)
+
+// CacheFigures are those of one cache or of all together.
+type CacheFigures struct {
+	// HitRate and MissRate are 0 to 1.
+	HitRate       float64 `json:"hit_rate"`
+	MissRate      float64 `json:"miss_rate"`
+	TotalRequests uint64  `json:"total_requests"`
+	// CacheSize is in bytes, as is MaxSize; MemoryUsagePercent their share.
+	CacheSize          int64   `json:"cache_size"`
+	MaxSize            int64   `json:"max_size"`
+	MemoryUsagePercent float64 `json:"memory_usage_percent"`
+	TotalEntries       int     `json:"total_entries"`
+	Evictions          uint64  `json:"evictions"`
+	HitCount           uint64  `json:"hit_count"`
+	MissCount          uint64  `json:"miss_count"`
+	// AverageAccessTime is in seconds.
+	AverageAccessTime float64 `json:"average_access_time"`
+}
+
+// CacheStats is the whole cache.
+type CacheStats struct {
+	Enabled bool `json:"enabled"`
+	CacheFigures
+	Caches     map[string]CacheFigures `json:"caches"`
+	RedisCache RedisCache              `json:"redis_cache"`
+	Warnings   []string                `json:"warnings"`
+}
+
+// RedisCache is the second tier.
+type RedisCache struct {
+	Enabled   bool `json:"enabled"`
+	Connected bool `json:"connected"`
+	// UsedMemory is in bytes.
+	UsedMemory             int64 `json:"used_memory"`
+	ConnectedClients       int64 `json:"connected_clients"`
+	TotalCommandsProcessed int64 `json:"total_commands_processed"`
+}
+
+func (s *Server) cacheStats(context.Context, *none) (*answer[CacheStats], error) {
+	if s.parts.Cache == nil {
+		return ok(CacheStats{Caches: map[string]CacheFigures{}, Warnings: []string{}})
+	}
+	return ok(cacheView(s.parts.Cache.Stats()))
+}
+
+func cacheView(c cache.Stats) CacheStats {
+	v := CacheStats{
+		Enabled: true,
+		CacheFigures: CacheFigures{
+			HitRate: c.HitRatio, MissRate: c.MissRatio, TotalRequests: c.Requests, CacheSize: c.Bytes, MaxSize: c.MaxBytes,
+			MemoryUsagePercent: 100 * c.MemoryUsageRatio, TotalEntries: c.Entries, Evictions: c.Evictions,
+			HitCount: c.Hits, MissCount: c.Misses, AverageAccessTime: c.MeanAccessSeconds,
+		},
+		Caches: make(map[string]CacheFigures, len(c.Caches)),
+		RedisCache: RedisCache{
+			Enabled: c.Redis.Enabled, Connected: c.Redis.Connected, UsedMemory: c.Redis.UsedMemoryBytes,
+			ConnectedClients: c.Redis.ConnectedClients, TotalCommandsProcessed: c.Redis.CommandsProcessed,
+		},
+		Warnings: append([]string{}, c.Warnings...),
+	}
+	for name, n := range c.Caches {
+		v.Caches[name] = figuresOf(n)
+	}
+	return v
+}
+
+func figuresOf(n cache.NamedStats) CacheFigures {
+	f := CacheFigures{
+		HitRate: n.HitRatio, MissRate: n.MissRatio, TotalRequests: n.Requests, CacheSize: n.Bytes, MaxSize: n.MaxBytes,
+		TotalEntries: n.Entries, Evictions: n.Evictions, HitCount: n.Hits, MissCount: n.Misses,
+		AverageAccessTime: n.MeanAccessSeconds,
+	}
+	if n.MaxBytes > 0 {
+		f.MemoryUsagePercent = 100 * float64(n.Bytes) / float64(n.MaxBytes)
+	}
+	return f
+}
+
+type clearInput struct {
+	CacheType string `query:"cache_type" maxLength:"128" doc:"One cache by name; all when nothing is given."`
+	Pattern   string `query:"pattern" maxLength:"512" doc:"Keys by glob."`
+	Tag       string `query:"tag" maxLength:"512" doc:"Entries by tag."`
+}
+
+// Cleared is how many entries went.
+type Cleared struct {
+	Entries int `json:"entries"`
+}
+
+func (s *Server) cacheClear(ctx context.Context, in *clearInput) (*answer[Cleared], error) {
+	group := s.parts.Cache
+	if group == nil {
+		return nil, off("cache", "cache.enabled: true")
+	}
+	given := 0
+	for _, v := range []string{in.CacheType, in.Pattern, in.Tag} {
+		if v != "" {
+			given++
+		}
+	}
+	if given > 1 {
+		return nil, problem(http.StatusBadRequest, "cache_type, pattern and tag cannot be combined", "give one of them")
+	}
+	switch {
+	case in.CacheType != "":
+		n, err := group.Clear(ctx, in.CacheType)
+		if errors.Is(err, cache.ErrUnknownCache) {
+			return nil, problem(http.StatusNotFound, fmt.Sprintf("there is no cache %q", in.CacheType),
+				"known: "+strings.Join(group.Names(), ", "))
+		}
+		if err != nil {
+			return nil, fault(http.StatusBadGateway, err, "")
+		}
+		return said(Cleared{n}, fmt.Sprintf("cache %s cleared", in.CacheType))
+	case in.Pattern != "":
+		return said(Cleared{group.ClearPattern(ctx, in.Pattern)}, "entries matching "+in.Pattern+" cleared")
+	case in.Tag != "":
+		return said(Cleared{group.ClearTag(ctx, in.Tag)}, "entries tagged "+in.Tag+" cleared")
+	}
+	return said(Cleared{group.ClearAll(ctx)}, "all caches cleared")
+}
+
+// CacheOptimization is what sharing the bytes anew did to one cache.
+type CacheOptimization struct {
+	// Before and After are the bytes it may hold.
+	Before int64 `json:"before"`
+	After  int64 `json:"after"`
+	// ExpectedHitRate is 0 to 1.
+	ExpectedHitRate float64 `json:"expected_hit_rate"`
+}
+
+func (s *Server) cacheOptimize(ctx context.Context, _ *none) (*answer[map[string]CacheOptimization], error) {
+	if s.parts.Cache == nil {
+		return nil, off("cache", "cache.enabled: true")
+	}
+	moved, err := s.parts.Cache.Optimize(ctx)
+	if err != nil {
+		return nil, fault(http.StatusBadGateway, err, "")
+	}
+	done := make(map[string]CacheOptimization, len(moved))
+	for _, m := range moved {
+		done[m.Name] = CacheOptimization{Before: m.BeforeBytes, After: m.AfterBytes, ExpectedHitRate: m.ExpectedHitRatio}
+	}
+	return said(done, fmt.Sprintf("%d caches looked at", len(done)))
+}
