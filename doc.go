@@ -8,7 +8,7 @@
 //
 //	cfg := upshift.DefaultConfig()
 //	cfg.LoadBalancer.Servers = []balancer.ServerConfig{{ID: "llm-1", URL: "http://127.0.0.1:9001"}}
-//	m, err := upshift.New(cfg, slog.Default())
+//	m, err := upshift.New(cfg, upshift.Collaborators{Logger: slog.Default()})
 //	if err != nil {
 //		return err
 //	}

@@ -1,0 +1,119 @@
+package upshift
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/sentientcore/upshift/internal/run"
+)
+
+// maxSocketPath is what the system's unix socket address holds, with its final zero.
+const maxSocketPath = 107
+
+// door is one listener and the server behind it.
+type door struct {
+	network, address string
+	key              string // the configuration key that sets address
+	// serve answers on ln until ctx ends, then drains and returns.
+	serve func(ctx context.Context, ln net.Listener) error
+
+	listener net.Listener
+	bound    atomic.Pointer[string]
+}
+
+func (d *door) part(name string) run.Part {
+	return run.Part{Name: name, Open: d.open, Run: d.run, Close: d.close}
+}
+
+func (d *door) open(ctx context.Context) error {
+	if d.network == "unix" {
+		if len(d.address) > maxSocketPath {
+			return fmt.Errorf("%s: the socket path %s is longer than %d bytes; set a shorter one", d.key, d.address, maxSocketPath)
+		}
+		// What is left of a killed process; a live one holds the state file's lock.
+		if err := os.Remove(d.address); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("%s: remove the old socket: %w", d.key, err)
+		}
+	}
+	ln, err := new(net.ListenConfig).Listen(ctx, d.network, d.address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s: %s is in use; stop the other program or set another address", d.key, d.address)
+	case err != nil:
+		return fmt.Errorf("%s: %w; set an address of this machine, such as 127.0.0.1:0", d.key, err)
+	}
+	if d.network == "unix" {
+		if err := os.Chmod(d.address, 0o600); err != nil {
+			return errors.Join(fmt.Errorf("%s: protect the socket: %w", d.key, err), ln.Close())
+		}
+	}
+	d.listener = ln
+	bound := ln.Addr().String()
+	d.bound.Store(&bound)
+	return nil
+}
+
+func (d *door) run(ctx context.Context) error { return d.serve(ctx, d.listener) }
+
+func (d *door) close(context.Context) error {
+	if err := d.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+func (d *door) addr() string {
+	if a := d.bound.Load(); a != nil {
+		return *a
+	}
+	return ""
+}
+
+// serveUntil serves srv on ln until ctx ends and then calls shutdown, which drains.
+func serveUntil(ctx context.Context, srv *http.Server, ln net.Listener, shutdown func(context.Context) error) error {
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(ln) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	err := shutdown(context.WithoutCancel(ctx))
+	if serveErr := <-failed; !errors.Is(serveErr, http.ErrServerClosed) {
+		err = errors.Join(err, serveErr)
+	}
+	return err
+}
+
+func (m *Manager) serveGateway(ctx context.Context, ln net.Listener) error {
+	srv := m.Gateway.Server() //nolint:contextcheck // a server outlives the context it is made under
+	return serveUntil(ctx, srv, ln, func(ctx context.Context) error { return m.Gateway.Shutdown(ctx, srv) })
+}
+
+func (m *Manager) serveAPI(ctx context.Context, ln net.Listener) error {
+	return m.serveAdmin(ctx, m.API.Listener(ln), m.API.HTTPServer())
+}
+
+func (m *Manager) serveLocal(ctx context.Context, ln net.Listener) error {
+	srv := m.API.HTTPServer()
+	srv.Handler = m.API.LocalHandler()
+	return m.serveAdmin(ctx, ln, srv)
+}
+
+func (m *Manager) serveAdmin(ctx context.Context, ln net.Listener, srv *http.Server) error {
+	return serveUntil(ctx, srv, ln, func(ctx context.Context) error {
+		m.API.Hub().Close()
+		ctx, cancel := context.WithTimeout(ctx, adminDrain)
+		defer cancel()
+		if err := srv.Shutdown(ctx); err != nil {
+			return srv.Close()
+		}
+		return nil
+	})
+}

@@ -1,0 +1,87 @@
+package upshift
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+)
+
+// ErrNoReload is returned by [Manager.Reload] when the Manager was made without
+// Collaborators.Load.
+var ErrNoReload = errors.New("upshift: no configuration to read again")
+
+// Reload reads the configuration again and puts it in force: all of it or, with an
+// error that names every fault, none. Servers that left the configuration are
+// drained. What only a restart can change is refused by name.
+func (m *Manager) Reload(context.Context) error {
+	if m.collab.Load == nil {
+		return ErrNoReload
+	}
+	next, settings, err := m.collab.Load()
+	if err != nil {
+		return err
+	}
+	if err := m.Apply(next); err != nil {
+		return err
+	}
+	m.settings.Store(&settings)
+	m.logger.Info("configuration reloaded")
+	return nil
+}
+
+// Apply puts next in force while running; see [Manager.Reload].
+func (m *Manager) Apply(next Config) error {
+	if err := next.Validate(); err != nil {
+		return err
+	}
+	now := m.Config()
+	if err := needsRestart(now, next); err != nil {
+		return err
+	}
+	errs := []error{
+		m.Profiler.Apply(next.Profiler.Config),
+		m.Memory.Apply(next.Memory.Config),
+		m.Gateway.Apply(next.Gateway),
+	}
+	m.Profiler.SetEnabled(next.Profiler.Enabled)
+	if m.Cache != nil {
+		errs = append(errs, m.Cache.Apply(next.Cache.Config))
+	}
+	if m.Pool != nil {
+		errs = append(errs, m.Pool.Apply(next.LoadBalancer.Config))
+	}
+	if m.Alerts != nil {
+		errs = append(errs, m.Alerts.Apply(next.Alerts, next.Thresholds))
+	}
+	m.beat.setEvery(next.Metrics.CollectionInterval)
+	m.config.Store(&next)
+	return errors.Join(errs...)
+}
+
+// needsRestart names every value that differs and cannot change while running.
+func needsRestart(now, next Config) error {
+	fixed := func(c Config) map[string]any {
+		c.Metrics.CollectionInterval = 0 // the one of its section that can change
+		return map[string]any{
+			"data_dir":                  c.DataDir,
+			"cache.enabled":             c.Cache.Enabled,
+			"database":                  c.Database,
+			"memory.monitoring_enabled": c.Memory.MonitoringEnabled,
+			"load_balancer.enabled":     c.LoadBalancer.Enabled,
+			"metrics":                   c.Metrics,
+			"gateway.listen":            c.Gateway.Listen,
+			"api":                       c.API,
+		}
+	}
+	var errs []error
+	was, is := fixed(now), fixed(next)
+	for _, key := range slices.Sorted(maps.Keys(was)) {
+		if !reflect.DeepEqual(was[key], is[key]) {
+			errs = append(errs, fmt.Errorf("%s: cannot change while running; restart upshift to put it in force", key))
+		}
+	}
+	return errors.Join(errs...)
+}

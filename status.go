@@ -1,0 +1,146 @@
+package upshift
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sentientcore/upshift/advisor"
+	"github.com/sentientcore/upshift/alert"
+	"github.com/sentientcore/upshift/internal/run"
+	"github.com/sentientcore/upshift/memory"
+)
+
+// Status is the whole system as data: what each part knows, and the verdict on it.
+type Status struct {
+	advisor.Snapshot
+	Health advisor.Health `json:"health"`
+}
+
+// Status returns what every part knows now and the verdict on it.
+func (m *Manager) Status() Status {
+	s := m.Snapshot()
+	return Status{Snapshot: s, Health: advisor.Score(s)}
+}
+
+// Snapshot gathers the Stats of every part at one instant.
+func (m *Manager) Snapshot() advisor.Snapshot {
+	s := advisor.Snapshot{
+		At: time.Now().UTC(), Thresholds: m.Config().Thresholds, Alerts: []alert.Alert{},
+		Parts: m.partStates(), Loops: m.loopStates(),
+		Monitoring: m.started.Load() && m.Metrics != nil && !m.draining.Load(),
+	}
+	if m.Cache != nil {
+		stats := m.Cache.Stats()
+		s.Cache = &stats
+	}
+	if mem := m.memoryPart(); mem != nil {
+		stats := mem.Stats()
+		s.Memory = &stats
+	}
+	if m.Pool != nil {
+		stats := m.Pool.Stats()
+		s.Balancer = &stats
+	}
+	if m.Postgres != nil {
+		stats := m.Postgres.Stats()
+		s.Database = &stats
+	}
+	gatewayStats, profilerStats := m.Gateway.Stats(), m.Profiler.Stats()
+	s.Gateway, s.Profiler = &gatewayStats, &profilerStats
+	if m.Alerts != nil {
+		s.Alerts = m.Alerts.Active()
+	}
+	return s
+}
+
+// memoryPart is the memory monitor, or nil when monitoring is switched off.
+func (m *Manager) memoryPart() *memory.Monitor {
+	if !m.Config().Memory.MonitoringEnabled {
+		return nil
+	}
+	return m.Memory
+}
+
+func (m *Manager) partStates() []advisor.Part {
+	states := m.group.States()
+	parts := make([]advisor.Part, 0, len(states))
+	for _, s := range states {
+		p := advisor.Part{Name: s.Name, State: s.Phase, Since: s.Since, Restarts: s.Restarts, LastError: s.LastError}
+		m.refine(&p)
+		parts = append(parts, p)
+	}
+	return parts
+}
+
+// refine adds what a part knows of its own dependency: a part can run and yet be
+// degraded.
+func (m *Manager) refine(p *advisor.Part) {
+	if p.State != run.PhaseRunning {
+		return
+	}
+	switch p.Name {
+	case "database":
+		if connected, since, lastError := m.Postgres.State(); !connected {
+			p.State, p.Since, p.LastError = run.PhaseDegraded, since, lastError
+		}
+	case "heartbeat":
+		if err := m.beat.lastError.Load(); err != nil && *err != nil {
+			p.State, p.LastError = run.PhaseDegraded, (*err).Error()
+		}
+	case "load_balancer":
+		if s := m.Pool.Stats(); s.TotalServers > 0 && s.HealthyServers == 0 {
+			p.State, p.LastError = run.PhaseDegraded, "no healthy server"
+		}
+	}
+}
+
+func (m *Manager) loopStates() []advisor.Loop {
+	loops := make([]advisor.Loop, len(m.loops))
+	for i, l := range m.loops {
+		loops[i] = advisor.Loop(l.State())
+	}
+	return loops
+}
+
+// backgroundLoops are the three slow rounds of the contract.
+func (m *Manager) backgroundLoops(cfg Config) []*run.Loop {
+	var loops []*run.Loop
+	if cfg.Memory.MonitoringEnabled {
+		loops = append(loops, run.NewLoop("memory_loop", memoryEvery, m.memoryRound))
+	}
+	if m.Cache != nil {
+		loops = append(loops, run.NewLoop("cache_loop", cacheEvery, m.cacheRound))
+	}
+	if m.Postgres != nil && cfg.Database.OptimizationEnabled {
+		loops = append(loops, run.NewLoop("database_loop", databaseEvery, m.databaseRound))
+	}
+	return loops
+}
+
+func (m *Manager) memoryRound(ctx context.Context) (string, error) {
+	r, err := m.Memory.Check(ctx)
+	if err != nil {
+		return "", err
+	}
+	return r.Action + ": " + r.Reason, nil
+}
+
+func (m *Manager) cacheRound(ctx context.Context) (string, error) {
+	expired := m.Cache.Cleanup()
+	moved, err := m.Cache.Optimize(ctx)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d expired entries removed, %d caches looked at", expired, len(moved)), nil
+}
+
+// databaseRound only looks: it changes nothing without an authorised caller.
+func (m *Manager) databaseRound(context.Context) (string, error) {
+	connected, _, lastError := m.Postgres.State()
+	if !connected {
+		return "", fmt.Errorf("not connected: %s", lastError)
+	}
+	s := m.Postgres.Stats()
+	return fmt.Sprintf("%d slow queries, %d of %d connections in use", s.SlowQueries, s.Pool.CheckedOut, s.Pool.Max), nil
+}
