@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+)
+
+// configCmd is upshift config.
+type configCmd struct {
+	Print configPrintCmd `cmd:"" help:"Show every value in force and where it comes from. Secrets are ***."`
+	Check configCheckCmd `cmd:"" help:"Check the configuration and name every fault. Exit code 2 when there is one."`
+}
+
+// configPrintCmd is upshift config print.
+type configPrintCmd struct {
+	JSON bool `help:"Print JSON."`
+}
+
+// Run prints key, value and origin of each setting.
+func (c *configPrintCmd) Run(a *app) error {
+	_, settings, err := a.load()
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return a.json(settings)
+	}
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "KEY\tVALUE\tORIGIN")
+	for _, s := range settings {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Key, s.Value, s.Origin)
+	}
+	return w.Flush()
+}
+
+// configCheckCmd is upshift config check.
+type configCheckCmd struct {
+	JSON bool `help:"Print JSON."`
+}
+
+// checked is the outcome of a check.
+type checked struct {
+	Valid  bool     `json:"valid"`
+	Set    int      `json:"set"`
+	Faults []string `json:"faults"`
+}
+
+// Run checks the configuration.
+func (c *configCheckCmd) Run(a *app) error {
+	_, settings, err := a.load()
+	result := checked{Valid: err == nil, Faults: []string{}}
+	for _, s := range settings {
+		if s.Origin != "default" {
+			result.Set++
+		}
+	}
+	if err != nil {
+		result.Faults = strings.Split(strings.TrimSpace(err.Error()), "\n")
+	}
+	if c.JSON {
+		if encodeErr := a.json(result); encodeErr != nil {
+			return encodeErr
+		}
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.stdout, "the configuration is valid: %d values set, the others are defaults\n", result.Set)
+	return err
+}
