@@ -36,7 +36,7 @@ func startReplica(t *testing.T) (*replica, *httptest.Server) {
 
 func post(t *testing.T, srv *httptest.Server, path, body string) *http.Response {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), "POST", srv.URL+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestModelStopsWhenTheReaderLeaves(t *testing.T) {
 	r.pace.factor = 1
 	ctx, leave := context.WithCancel(t.Context())
 	body := strings.NewReader(`{"messages":[{"role":"user","content":"a"}],"stream":true,"max_tokens":1000}`)
-	req, err := http.NewRequestWithContext(ctx, "POST", srv.URL+"/v1/chat/completions", body)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, srv.URL+"/v1/chat/completions", body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ type brokenPath struct {
 
 func (b brokenPath) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Path == b.path {
-		return &http.Response{StatusCode: 503, Status: "503 Service Unavailable", Body: http.NoBody, Request: req}, nil
+		return &http.Response{StatusCode: http.StatusServiceUnavailable, Status: "503 Service Unavailable", Body: http.NoBody, Request: req}, nil
 	}
 	return b.next.RoundTrip(req)
 }

@@ -124,5 +124,6 @@ func pick(found, word string, known []string) string {
 }
 
 func isSeparator(r rune) bool {
-	return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-')
+	letter := r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-'
+	return !letter
 }

@@ -134,7 +134,7 @@ func (d *Demo) makeDataDir() error {
 // startDatabase does without a database where there is no Postgres.
 func (d *Demo) startDatabase(ctx context.Context) error {
 	if d.cfg.NoPostgres {
-		d.missing = errors.New("Postgres was not wanted")
+		d.missing = errors.New("not wanted (--no-postgres)")
 		return nil
 	}
 	db, err := startDatabase(ctx, d.corpus)

@@ -90,7 +90,7 @@ func TestDemoWithoutPostgres(t *testing.T) {
 	if requests == 0 {
 		t.Error("no request was counted")
 	}
-	for _, want := range []string{"http://127.0.0.1:", "/#token=upshift_", "No database: Postgres was not wanted", "Ctrl-C"} {
+	for _, want := range []string{"http://127.0.0.1:", "/#token=upshift_", "No Postgres: not wanted", "Ctrl-C"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the explanation lacks %q:\n%s", want, out)
 		}
@@ -128,7 +128,7 @@ func TestDemoWithPostgres(t *testing.T) {
 		slowly(t, d)
 		scans(t, d)
 	})
-	if strings.Contains(out, "No database") || !strings.Contains(out, "no index on document_id") {
+	if strings.Contains(out, "No Postgres") || !strings.Contains(out, "no index on document_id") {
 		t.Errorf("the explanation:\n%s", out)
 	}
 	if conn, err := net.DialTimeout("tcp", address, time.Second); err == nil {

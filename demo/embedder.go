@@ -61,9 +61,8 @@ type embedding struct {
 }
 
 // embeddings is the embedder.
-func (r *replica) embeddings(w http.ResponseWriter, req *http.Request) (err error) {
-	ctx, call := r.profiler.StartContext(req.Context(), "embedder.embed")
-	defer call.Done(&err)
+func (r *replica) embeddings(w http.ResponseWriter, req *http.Request) error {
+	ctx := req.Context()
 	var in embeddingRequest
 	if err := readJSON(req, &in); err != nil {
 		return err

@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
-	"github.com/sentientcore/upshift/profiler"
 )
 
 const (
@@ -18,6 +16,7 @@ const (
 	// firstToken and perToken are the times of the fast replica.
 	firstToken = 60 * time.Millisecond
 	perToken   = 6 * time.Millisecond
+	listTime   = time.Millisecond
 )
 
 // chatRequest is POST /v1/chat/completions, as far as it is read here.
@@ -57,9 +56,8 @@ type completion struct {
 }
 
 // chat is the model: it streams words of the prompt, one after the other.
-func (r *replica) chat(w http.ResponseWriter, req *http.Request) (err error) {
-	ctx, call := r.profiler.StartContext(req.Context(), "model.generate")
-	defer call.Done(&err)
+func (r *replica) chat(w http.ResponseWriter, req *http.Request) error {
+	ctx := req.Context()
 	var in chatRequest
 	if err := readJSON(req, &in); err != nil {
 		return err
@@ -86,21 +84,18 @@ func (r *replica) streamWords(ctx context.Context, w http.ResponseWriter, in cha
 	out := newStream(w)
 	for _, word := range words {
 		if err := r.event(out, in, choice{Delta: &message{Content: word + " "}}, nil); err != nil {
-			return nil // the reader has left
+			return err
 		}
 		if r.mood() == Failing || r.think(ctx, perToken) != nil {
-			panic(http.ErrAbortHandler) // half an answer must not look like a whole one
+			out.abort()
 		}
 	}
 	stop := "stop"
 	if err := r.event(out, in, choice{Delta: &message{}, FinishReason: &stop}, &used); err != nil {
-		return nil
+		return err
 	}
-	for _, line := range []string{"data: [DONE]\n", "\n"} {
-		if err := out.write([]byte(line)); err != nil {
-			return nil
-		}
-	}
+	out.write([]byte("data: [DONE]\n"))
+	out.write([]byte("\n"))
 	return nil
 }
 
@@ -109,10 +104,9 @@ func (r *replica) event(out *stream, in chatRequest, c choice, used *usage) erro
 	if err != nil {
 		return err
 	}
-	if err := out.write(append(append([]byte("data: "), text...), '\n')); err != nil {
-		return err
-	}
-	return out.write([]byte("\n"))
+	out.write(append(append([]byte("data: "), text...), '\n'))
+	out.write([]byte("\n"))
+	return nil
 }
 
 func (r *replica) sayAll(ctx context.Context, w http.ResponseWriter, in chatRequest) error {
@@ -156,16 +150,12 @@ func (in chatRequest) answer() ([]string, usage) {
 
 // models lists the one model. The list changes rarely: caches may keep it.
 func (r *replica) models(w http.ResponseWriter, req *http.Request) error {
-	list := profiler.Wrap(r.profiler, "model.list", func(ctx context.Context, _ struct{}) (any, error) {
-		return map[string]any{"object": "list", "data": []any{
-			map[string]any{"id": modelName, "object": "model", "created": 1767225600, "owned_by": "demo"},
-		}}, r.think(ctx, time.Millisecond)
-	})
-	models, err := list(req.Context(), struct{}{})
-	if err != nil {
+	if err := r.think(req.Context(), listTime); err != nil {
 		return err
 	}
 	w.Header().Set("Cache-Control", "public, max-age=20")
-	writeJSON(w, http.StatusOK, models)
+	writeJSON(w, http.StatusOK, map[string]any{"object": "list", "data": []any{
+		map[string]any{"id": modelName, "object": "model", "created": 1767225600, "owned_by": "demo"},
+	}})
 	return nil
 }

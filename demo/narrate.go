@@ -27,7 +27,7 @@ func (d *Demo) explain() {
 	}
 	if d.missing != nil {
 		reason := strings.TrimPrefix(d.missing.Error(), "pgtest: ")
-		fmt.Fprintf(out, "No database: %s. The corpus stays in memory, and the database part is off.\n", reason)
+		fmt.Fprintf(out, "No Postgres: %s. The corpus stays in memory, and the database part is off.\n", reason)
 	}
 	fmt.Fprint(out, "What to look at:\n",
 		"  0:45  rag-slow becomes five times slower: the balancer turns to rag-fast\n",

@@ -3,7 +3,9 @@ package demo
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -32,9 +34,8 @@ func (q question) check() error {
 
 // ask is the planner: it lets the other agents work, each through the gateway, and streams
 // the model's answer to the user.
-func (r *replica) ask(w http.ResponseWriter, req *http.Request) (err error) {
-	ctx, call := r.profiler.StartContext(req.Context(), "planner.ask")
-	defer call.Done(&err)
+func (r *replica) ask(w http.ResponseWriter, req *http.Request) error {
+	ctx := req.Context()
 	var q question
 	if err := readJSON(req, &q); err != nil {
 		return err
@@ -53,7 +54,8 @@ func (r *replica) ask(w http.ResponseWriter, req *http.Request) (err error) {
 		return err
 	}
 	defer resp.Body.Close()
-	return relay(w, bufio.NewReader(resp.Body))
+	relay(w, bufio.NewReader(resp.Body))
+	return nil
 }
 
 // gather finds the passages that belong to a question and writes the prompt. Without a
@@ -103,15 +105,16 @@ func newPrompt(q question, chunks []chunk) chatRequest {
 }
 
 // relay passes a stream on, event by event.
-func relay(w http.ResponseWriter, from *bufio.Reader) error {
+func relay(w http.ResponseWriter, from *bufio.Reader) {
 	out := newStream(w)
 	for {
 		line, err := from.ReadBytes('\n')
-		if len(line) > 0 && out.write(line) != nil {
-			return nil // the user has left
+		out.write(line)
+		if errors.Is(err, io.EOF) {
+			return
 		}
 		if err != nil {
-			return out.end(err)
+			out.abort()
 		}
 	}
 }

@@ -59,28 +59,32 @@ func (r *replica) mood() Mood { return r.moods(time.Since(r.born)) }
 func (r *replica) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", r.health)
-	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
-		"POST /ask":                 r.ask,
-		"GET /retrieve":             r.retrieve,
-		"POST /rerank":              r.rerank,
-		"POST /v1/embeddings":       r.embeddings,
-		"POST /v1/chat/completions": r.chat,
-		"GET /v1/models":            r.models,
-	} {
-		mux.HandleFunc(pattern, r.guarded(serve))
-	}
+	mux.HandleFunc("POST /ask", r.agent("planner.ask", r.ask))
+	mux.HandleFunc("GET /retrieve", r.agent("retriever.search", r.retrieve))
+	mux.HandleFunc("POST /rerank", r.agent("reranker.rank", r.rerank))
+	mux.HandleFunc("POST /v1/embeddings", r.agent("embedder.embed", r.embeddings))
+	mux.HandleFunc("POST /v1/chat/completions", r.agent("model.generate", r.chat))
+	mux.HandleFunc("GET /v1/models", r.agent("model.list", r.models))
 	return mux
 }
 
-// guarded answers for a failing replica, bounds the body and turns errors into answers.
-func (r *replica) guarded(serve func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+// agent answers for a failing replica, bounds the body, records the call under name and
+// turns errors into answers.
+func (r *replica) agent(name string, serve func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	type exchange struct {
+		w   http.ResponseWriter
+		req *http.Request
+	}
+	recorded := profiler.Wrap(r.profiler, name, func(ctx context.Context, x exchange) (struct{}, error) {
+		return struct{}{}, serve(x.w, x.req.WithContext(ctx))
+	})
 	return func(w http.ResponseWriter, req *http.Request) {
 		if r.mood() == Failing {
 			writeError(w, http.StatusInternalServerError, r.name+" is failing, as scheduled")
 			return
 		}
 		req.Body = http.MaxBytesReader(w, req.Body, maxBody)
-		if err := serve(w, req); err != nil && req.Context().Err() == nil {
+		if _, err := recorded(req.Context(), exchange{w, req}); err != nil && req.Context().Err() == nil {
 			writeError(w, statusOf(err), err.Error())
 		}
 	}

@@ -20,9 +20,8 @@ type ranking struct {
 }
 
 // rerank is the reranker: it orders passages by their likeness to the question.
-func (r *replica) rerank(w http.ResponseWriter, req *http.Request) (err error) {
-	ctx, call := r.profiler.StartContext(req.Context(), "reranker.rank")
-	defer call.Done(&err)
+func (r *replica) rerank(w http.ResponseWriter, req *http.Request) error {
+	ctx := req.Context()
 	var in ranking
 	if err := readJSON(req, &in); err != nil {
 		return err

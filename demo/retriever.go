@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"strconv"
 	"time"
-
-	"github.com/sentientcore/upshift/profiler"
 )
 
 const (
@@ -40,8 +38,7 @@ func (r *replica) retrieve(w http.ResponseWriter, req *http.Request) error {
 	if text == "" || err != nil || limit < 1 || limit > maxPassages {
 		return &answerError{http.StatusBadRequest, "q must be a question and k a number from 1 to 50"}
 	}
-	search := profiler.Wrap(r.profiler, "retriever.search", r.passages.search)
-	chunks, err := search(req.Context(), query{topic: topicIn(text), limit: limit})
+	chunks, err := r.passages.search(req.Context(), query{topic: topicIn(text), limit: limit})
 	if err != nil {
 		return err
 	}

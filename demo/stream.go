@@ -1,10 +1,6 @@
 package demo
 
-import (
-	"errors"
-	"io"
-	"net/http"
-)
+import "net/http"
 
 // stream writes Server-Sent Events, each as soon as it is complete.
 type stream struct {
@@ -18,22 +14,19 @@ func newStream(w http.ResponseWriter) *stream {
 	return &stream{w: w, control: http.NewResponseController(w)}
 }
 
-// write sends one line; an empty one ends the event and flushes it.
-func (s *stream) write(line []byte) error {
+// write sends one line; an empty one ends the event and flushes it. When the reader has
+// left it aborts.
+func (s *stream) write(line []byte) {
 	if _, err := s.w.Write(line); err != nil {
-		return err
+		s.abort()
 	}
-	if len(line) > 1 {
-		return nil
+	if len(line) != 1 {
+		return
 	}
-	return s.control.Flush()
+	if err := s.control.Flush(); err != nil {
+		s.abort()
+	}
 }
 
-// end returns nil when the stream was read to its end. One that broke is broken towards
-// the reader too, so that half an answer is not taken for a whole one.
-func (s *stream) end(err error) error {
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	panic(http.ErrAbortHandler)
-}
+// abort breaks the stream, so that half an answer is not taken for a whole one.
+func (*stream) abort() { panic(http.ErrAbortHandler) }
