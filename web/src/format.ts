@@ -90,5 +90,5 @@ export function sentence(message: string): string {
 /** words makes a name of the API readable: load_balancer → Load balancer. */
 export function words(name: string): string {
   const spaced = name.replaceAll('_', ' ');
-  return spaced.charAt(0).toUpperCase() + spaced.slice(1);
+  return (spaced.charAt(0).toUpperCase() + spaced.slice(1)).replaceAll(/\b(api|cpu|gc|llm)\b/gi, (s) => s.toUpperCase());
 }

@@ -100,6 +100,7 @@ async function load(browser: Browser, origin: string, slowdown: number): Promise
   const { page } = await openPage(browser.context, origin);
   const cdp = await browser.context.newCDPSession(page);
   await cdp.send('Emulation.setCPUThrottlingRate', { rate: slowdown });
+  await cdp.send('Network.enable');
   await cdp.send('Network.setCacheDisabled', { cacheDisabled: true });
   await page.addInitScript(watchLoad);
   await page.goto(origin);

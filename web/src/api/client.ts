@@ -28,16 +28,23 @@ export function whenUnauthorized(tell: (error: ApiError) => void): void {
   onUnauthorized = tell;
 }
 
-export function get<T>(path: string, signal?: AbortSignal): Promise<Envelope<T>> {
-  return call<T>('GET', path, undefined, signal);
+export interface Asking {
+  signal?: AbortSignal;
+  /** Which answers the browser should get first. */
+  priority?: 'high' | 'low';
 }
 
-export async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Envelope<T>> {
+export function get<T>(path: string, how: Asking = {}): Promise<Envelope<T>> {
+  return call<T>('GET', path, undefined, how);
+}
+
+export async function call<T>(method: string, path: string, body?: unknown, how: Asking = {}): Promise<Envelope<T>> {
+  const { signal, priority = 'high' } = how;
   const limits = [AbortSignal.timeout(patience), ...(signal ? [signal] : [])];
-  const init: RequestInit = { method, signal: AbortSignal.any(limits), headers: { Accept: 'application/json' } };
+  const init: RequestInit = { method, priority, signal: AbortSignal.any(limits) };
   if (body !== undefined) {
     init.body = JSON.stringify(body);
-    init.headers = { ...init.headers, 'Content-Type': 'application/json' };
+    init.headers = { 'Content-Type': 'application/json' };
   }
   let response: Response;
   try {

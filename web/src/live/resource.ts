@@ -18,8 +18,11 @@ interface Held<T> {
   error: ApiError | null;
 }
 
-/** useResource asks for path now, every so many milliseconds, and after each event of note, but for pauses. */
-export function useResource<T>(path: string, every: number): Resource<T> {
+/**
+ * useResource asks for path now, every so many milliseconds, and after each event of note,
+ * but for pauses. What is seen last has low priority, so that it waits behind the rest.
+ */
+export function useResource<T>(path: string, every: number, priority: 'high' | 'low' = 'high'): Resource<T> {
   const [held, setHeld] = useState<Held<T>>({ path, answer: null, error: null });
   const [round, setRound] = useState(0);
   const nudge = useStore(nudges);
@@ -27,7 +30,7 @@ export function useResource<T>(path: string, every: number): Resource<T> {
     const gone = new AbortController();
     const ask = async () => {
       try {
-        const answer = await get<T>(path, gone.signal);
+        const answer = await get<T>(path, { signal: gone.signal, priority });
         setHeld({ path, answer, error: null });
       } catch (error) {
         if (gone.signal.aborted) return;
@@ -46,7 +49,7 @@ export function useResource<T>(path: string, every: number): Resource<T> {
       clearInterval(timer);
       document.removeEventListener('visibilitychange', askSeen);
     };
-  }, [path, every, round, nudge]);
+  }, [path, every, priority, round, nudge]);
   const reload = useCallback(() => setRound((n) => n + 1), []);
   const mine = held.path === path; // else the answer is still that of another question
   return { answer: mine ? held.answer : null, error: mine ? held.error : null, reload };

@@ -1,9 +1,9 @@
 // The same figures over time. The charts share their range, their cursor and their zoom.
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { Chart, type ChartLine } from '../chart/chart.tsx';
 import type { AlertRule } from '../api/types.ts';
 import type { Metric } from '../chart/series.ts';
-import { duration, percent, rate, text } from '../format.ts';
+import { dayAndTime, duration, percent, rate, text } from '../format.ts';
 import { useResource } from '../live/resource.ts';
 import { Failure, Loading, Note } from '../ui/panel.tsx';
 import { type History, type Range, ranges } from './history.ts';
@@ -55,18 +55,21 @@ const kinds: ChartKind[] = [
 
 export function Charts({ history }: { history: History }) {
   const [zoom, setZoom] = useState<[number, number] | null>(null);
-  const rules = useResource<AlertRule[]>('/alerts/rules', 300_000);
+  const rules = useResource<AlertRule[]>('/alerts/rules', 300_000, 'low');
   const { range, stored } = history;
+  useEffect(() => void import('../chart/plot.ts'), []); // it loads while the points are asked for
   const choose = (next: Range) => {
     setZoom(null);
     history.choose(next);
   };
+  const young = history.series.times.length > 0 && history.to - history.from < 3600 * range.hours - 5 * range.step;
   const grid: GridProps = { history, zoom, rules: rules.answer?.data ?? [], onZoom: (from, to) => setZoom([from, to]) };
   return (
     <section aria-labelledby="charts">
       <header class="mb-2 flex flex-wrap items-center justify-between gap-2">
         <h2 id="charts" class="panel-title">
           Over the last {range.words}
+          {young && <span class="font-normal text-dim">, since the first point at {dayAndTime(1000 * history.from)}</span>}
         </h2>
         <div class="flex items-center gap-2">
           {zoom && (

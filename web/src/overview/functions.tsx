@@ -1,24 +1,34 @@
 // The slowest functions by mean time, as the profiler sees them.
+import { useState } from 'preact/hooks';
 import type { FunctionStats, ProfilerSummary } from '../api/types.ts';
 import { count, duration, text } from '../format.ts';
 import { useResource } from '../live/resource.ts';
-import { Answered, Note, Panel } from '../ui/panel.tsx';
+import { Answered, More, Note, Panel } from '../ui/panel.tsx';
 
 const ms = (seconds: number) => text(duration(1000 * seconds));
 
+const shownAtFirst = 6;
+
 export function Functions() {
-  const summary = useResource<ProfilerSummary>('/profiler/summary', 10_000);
+  const summary = useResource<ProfilerSummary>('/profiler/summary', 10_000, 'low');
+  const [all, setAll] = useState(false);
   const about = summary.answer?.data;
+  const aside = about?.enabled && (
+    <>
+      {count(about.functions)} functions, {count(about.calls)} calls{' '}
+      <More all={all} total={about.slowest.length} atFirst={shownAtFirst} onChange={setAll} />
+    </>
+  );
   return (
-    <Panel title="Slowest functions" aside={about?.enabled ? `${count(about.functions)} functions, ${count(about.calls)} calls` : undefined}>
+    <Panel title="Slowest functions" aside={aside || undefined}>
       <Answered of={summary} label="functions" rows={5}>
-        {(s) => <Body summary={s} />}
+        {(s) => <Body summary={s} shown={all ? s.slowest.length : shownAtFirst} />}
       </Answered>
     </Panel>
   );
 }
 
-function Body({ summary: s }: { summary: ProfilerSummary }) {
+function Body({ summary: s, shown }: { summary: ProfilerSummary; shown: number }) {
   if (!s.enabled) {
     return (
       <Note icon="off" title="The profiler is switched off">
@@ -47,7 +57,7 @@ function Body({ summary: s }: { summary: ProfilerSummary }) {
         </tr>
       </thead>
       <tbody>
-        {s.slowest.map((f) => (
+        {s.slowest.slice(0, shown).map((f) => (
           <Row key={f.name} fn={f} />
         ))}
       </tbody>

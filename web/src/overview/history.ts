@@ -22,12 +22,14 @@ export const ranges: readonly Range[] = [
   { key: '7d', label: '7 d', words: '7 days', hours: 168, step: 900 },
 ];
 
+const leastSpan = 60; // seconds that an axis shows at least
+
 export interface History {
   range: Range;
   choose(range: Range): void;
   stored: Resource<Point[]>;
   series: Series;
-  /** The ends of the range, in seconds since 1970. */
+  /** The ends of what is shown, in seconds since 1970; from is later than the range's while points are few. */
   from: number;
   to: number;
   enabled: boolean;
@@ -52,8 +54,11 @@ export function useHistory(frame: Frame | null): History {
   const view = useMemo(() => {
     const end = frame?.current.timestamp ?? answer?.metadata?.end_time;
     const to = end ? Date.parse(end) / 1000 : Date.now() / 1000;
-    const from = to - 3600 * range.hours;
-    return { from, to, series: answer ? join(answer.data, recent, range.step, { from, to }) : emptySeries() };
+    const begin = to - 3600 * range.hours;
+    const series = answer ? join(answer.data, recent, range.step, { from: begin, to }) : emptySeries();
+    // A server younger than the range: the line takes the whole width, not its right edge.
+    const from = Math.max(begin, Math.min(series.times[0] ?? begin, to - leastSpan));
+    return { from, to, series };
   }, [answer, frame, range]);
   return { range, choose, stored, ...view, enabled: answer?.metadata?.enabled !== false };
 }

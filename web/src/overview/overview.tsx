@@ -24,7 +24,7 @@ export function Overview({ current }: { current: Resource<CurrentPoint> }) {
   const cache = useResource<CacheStats>('/cache/stats', seldom);
   const balancer = useResource<BalancerStats>('/load-balancer/stats', seldom);
   const alerts = useResource<Alert[]>('/alerts', often);
-  const recommendations = useResource<Recommendations>('/recommendations', often);
+  const recommendations = useResource<Recommendations>('/recommendations', often, 'low');
   const history = useHistory(now.frame);
   const score = now.frame?.status.health_score ?? status.answer?.data.health_score;
   useTitle(score, alerts.answer?.data ?? []);

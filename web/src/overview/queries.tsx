@@ -7,8 +7,8 @@ import { Answered, Note, Panel } from '../ui/panel.tsx';
 const ms = (seconds: number) => text(duration(1000 * seconds));
 
 export function Queries() {
-  const queries = useResource<SlowQuery[]>('/database/slow-queries?limit=10', 15_000);
-  const database = useResource<DatabaseStats>('/database/stats', 15_000);
+  const queries = useResource<SlowQuery[]>('/database/slow-queries?limit=10', 15_000, 'low');
+  const database = useResource<DatabaseStats>('/database/stats', 15_000, 'low');
   return (
     <Panel title="Slow queries" aside={database.answer?.data.enabled && !database.answer.data.connected ? 'not connected' : undefined}>
       <Answered of={database} label="the database" rows={5}>

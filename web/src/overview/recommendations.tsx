@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import type { Recommendation, Recommendations } from '../api/types.ts';
 import { words } from '../format.ts';
 import type { Resource } from '../live/resource.ts';
-import { Answered, Note, Panel } from '../ui/panel.tsx';
+import { Answered, More, Note, Panel } from '../ui/panel.tsx';
 import { Badge } from '../ui/tone.tsx';
 
 const shownAtFirst = 4;
@@ -11,11 +11,7 @@ const shownAtFirst = 4;
 export function RecommendationList(props: { recommendations: Resource<Recommendations>; class?: string }) {
   const [all, setAll] = useState(false);
   const total = props.recommendations.answer?.data.total_count ?? 0;
-  const aside = total > shownAtFirst && (
-    <button type="button" class="text-accent underline-offset-2 hover:underline" aria-expanded={all} onClick={() => setAll(!all)}>
-      {all ? 'Show fewer' : `Show all ${total}`}
-    </button>
-  );
+  const aside = total > shownAtFirst && <More all={all} total={total} atFirst={shownAtFirst} onChange={setAll} />;
   return (
     <Panel title="Recommendations" class={props.class ?? ''} aside={aside || undefined}>
       <Answered of={props.recommendations} label="recommendations">

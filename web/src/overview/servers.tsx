@@ -13,7 +13,7 @@ interface Props {
 }
 
 export function Servers({ balancer, live, class: extra = '' }: Props) {
-  const details = useResource<BackendServer[]>('/load-balancer/servers', 10_000);
+  const details = useResource<BackendServer[]>('/load-balancer/servers', 10_000, 'low');
   const about = live ?? balancer.answer?.data;
   return (
     <Panel title="Servers" class={extra} aside={about && about.total_servers > 0 ? <Total stats={about} /> : undefined}>

@@ -65,7 +65,7 @@ function outcome(v: Verdict): string {
   if (!first) return 'No part has lost a point.';
   const lost = Math.round(100 - v.health_score);
   const points = lost === 1 ? 'point' : 'points';
-  return `${lost === 0 ? 'Less than a point' : `${lost} ${points}`} lost, most of it to the ${words(first.component).toLowerCase()}.`;
+  return `${lost === 0 ? 'Less than a point' : `${lost} ${points}`} lost, most of it to the ${first.component.replaceAll('_', ' ')}.`;
 }
 
 function Causes({ causes }: { causes: Cause[] }) {
@@ -76,7 +76,7 @@ function Causes({ causes }: { causes: Cause[] }) {
           <span class="font-semibold text-bad">−{c.lost < 0.95 ? c.lost.toFixed(1) : Math.round(c.lost)}</span>
           <span>
             <span class="font-medium">{words(c.component)}:</span> {c.reason}
-            {c.action !== '' && <span class="block text-xs text-dim">{c.action}</span>}
+            {c.action !== '' && <span class="block text-xs text-dim">{sentence(c.action)}</span>}
           </span>
         </li>
       ))}

@@ -40,6 +40,21 @@ export function Note({ icon, title, children }: { icon: IconName; title: string;
   );
 }
 
+/** More switches between the first of a list and all of it; it is nothing when that is the same. */
+export function More(props: { all: boolean; total: number; atFirst: number; onChange(all: boolean): void }) {
+  if (props.total <= props.atFirst) return null;
+  return (
+    <button
+      type="button"
+      class="font-medium text-accent underline-offset-2 hover:underline"
+      aria-expanded={props.all}
+      onClick={() => props.onChange(!props.all)}
+    >
+      {props.all ? 'Show fewer' : `Show all ${props.total}`}
+    </button>
+  );
+}
+
 export function Loading({ rows = 3, label }: { rows?: number; label: string }) {
   return (
     <div class="flex grow flex-col gap-2 py-1" role="status" aria-label={`Loading ${label}`}>

@@ -35,6 +35,6 @@ table('bytes', (n: number) => text(bytes(n)), [
 
 table('span', span, [[0.2, '0 s'], [42, '42 s'], [300, '5 min'], [7_200, '2 h'], [604_800, '7 d'], [-3, '0 s']]);
 
-table('words', words, [['load_balancer', 'Load balancer'], ['adaptive', 'Adaptive'], ['', '']]);
+table('words', words, [['load_balancer', 'Load balancer'], ['cpu_usage', 'CPU usage'], ['api', 'API'], ['adaptive', 'Adaptive'], ['', '']]);
 
 table('sentence', sentence, [['the login is over', 'The login is over'], ['6 % of 12 failed', '6 % of 12 failed'], ['', '']]);
