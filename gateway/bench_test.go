@@ -9,6 +9,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/sentientcore/upshift/balancer"
@@ -22,7 +23,7 @@ type fast struct{ body string }
 
 func (f fast) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{
-		StatusCode: 200, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: int64(len(f.body)), Request: r,
+		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: int64(len(f.body)), Request: r,
 		Header: http.Header{
 			"Content-Type": {"application/json"}, "Cache-Control": {"max-age=3600"}, "Date": {"Mon, 01 Jan 2024 00:00:00 GMT"},
 		},
@@ -60,15 +61,31 @@ func serve(b *testing.B, h http.Handler) {
 // both over a transport that costs nothing.
 func BenchmarkHandler(b *testing.B) {
 	next := fast{strings.Repeat("x", 1024)}
-	b.Run("bare", func(b *testing.B) {
-		serve(b, &httputil.ReverseProxy{Transport: next, Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(&url.URL{Scheme: "http", Host: "backend"})
-			r.SetXForwarded()
-		}})
-	})
+	at := &url.URL{Scheme: "http", Host: "backend"}
+	b.Run("bare", func(b *testing.B) { serve(b, bareProxy(next, at, nil)) })
+	b.Run("bare with buffers", func(b *testing.B) { serve(b, bareProxy(next, at, &buffers{})) })
 	b.Run("gateway", func(b *testing.B) { serve(b, benchGateway(b, next, false)) })
 	b.Run("gateway hit", func(b *testing.B) { serve(b, benchGateway(b, fresh{next}, true)) })
 }
+
+// bareProxy is a ReverseProxy as one writes it.
+func bareProxy(next http.RoundTripper, at *url.URL, pool httputil.BufferPool) *httputil.ReverseProxy {
+	return &httputil.ReverseProxy{Transport: next, BufferPool: pool, Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(at)
+		r.SetXForwarded()
+	}}
+}
+
+type buffers struct{ sync.Pool }
+
+func (b *buffers) Get() []byte {
+	if buf, ok := b.Pool.Get().(*[32 << 10]byte); ok {
+		return buf[:]
+	}
+	return make([]byte, 32<<10)
+}
+
+func (b *buffers) Put(buf []byte) { b.Pool.Put((*[32 << 10]byte)(buf)) }
 
 // fresh makes the answers of fast cacheable.
 type fresh struct{ fast }
@@ -110,10 +127,7 @@ func BenchmarkOverSockets(b *testing.B) {
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true}
 	defer transport.CloseIdleConnections()
-	bare := httptest.NewServer(&httputil.ReverseProxy{Transport: transport, Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(at)
-		r.SetXForwarded()
-	}})
+	bare := httptest.NewServer(bareProxy(transport, at, nil))
 	defer bare.Close()
 	pool, err := balancer.New(balancer.Config{Servers: []balancer.ServerConfig{{ID: "a", URL: server.URL}}})
 	if err != nil {

@@ -190,7 +190,7 @@ func TestPanicInABodyCutsTheConnection(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{pool: roundTrip(func(req *http.Request) (*http.Response, error) {
 		return &http.Response{
-			StatusCode: 200, ProtoMajor: 1, ProtoMinor: 1, ContentLength: -1, TransferEncoding: []string{"chunked"},
+			StatusCode: http.StatusOK, ProtoMajor: 1, ProtoMinor: 1, ContentLength: -1, TransferEncoding: []string{"chunked"},
 			Header: http.Header{"Cache-Control": {"max-age=60"}}, Request: req,
 			Body: io.NopCloser(io.MultiReader(strings.NewReader("part"), panics{})),
 		}, nil

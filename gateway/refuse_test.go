@@ -45,7 +45,7 @@ func (r *rig) raw(request string) []string {
 // is or not at all, and by one that closes the connection.
 const canary = "GET /canary HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
-func TestRawRequests(t *testing.T) {
+func TestRawRequests(t *testing.T) { //nolint:tparallel // the server's account is of one case at a time
 	t.Parallel()
 	var got atomic.Pointer[[]string] // targets that servers saw
 	got.Store(&[]string{})
@@ -135,7 +135,7 @@ func TestRawRequests(t *testing.T) {
 		{"not HTTP", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc", "400", ""},
 		{"unknown method", "BREW /a HTTP/1.1\r\nHost: a\r\n\r\n", "200 200", "BREW /a "},
 	} {
-		t.Run(tt.name, func(t *testing.T) { //nolint:tparallel // the servers' account is of one case at a time
+		t.Run(tt.name, func(t *testing.T) {
 			got.Store(&[]string{})
 			statuses := strings.Join(r.raw(tt.request+canary), " ")
 			if statuses != tt.want {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -40,13 +41,13 @@ func TestWriteDeadlineMovesWithTheBytes(t *testing.T) {
 		if left := time.Until(w.write); left != timeout {
 			t.Errorf("at the start %v are left, want %v", left, timeout)
 		}
-		for _, pause := range []time.Duration{0, 5, 12, 30, 39, 300, 1} {
-			time.Sleep(pause * time.Second)
+		for _, pause := range []int{0, 5, 12, 30, 39, 300, 1} {
+			time.Sleep(time.Duration(pause) * time.Second)
 			if _, err := x.writer.Write([]byte("x")); err != nil {
 				t.Fatal(err)
 			}
 			if left := time.Until(w.write); left < timeout*3/4 || left > timeout {
-				t.Errorf("after a pause of %v s %v are left for the write, want at least three quarters of %v", int(pause), left, timeout)
+				t.Errorf("after a pause of %d s %v are left for the write, want at least three quarters of %v", pause, left, timeout)
 			}
 		}
 	})
@@ -112,7 +113,7 @@ func TestWatchIsNotResetByBytesYetSeesThem(t *testing.T) {
 		default:
 		}
 		began := time.Now()
-		if err := <-ended; err != errUpstreamTimeout {
+		if err := <-ended; !errors.Is(err, errUpstreamTimeout) {
 			t.Errorf("got %v", err)
 		}
 		if waited := time.Since(began); waited != 10*time.Second {
