@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // The ways of Postgres to shut down: sessions are cut and the log is closed, or all is
@@ -141,7 +142,8 @@ func lockFile(path string) (*os.File, error) {
 
 // sweep removes the directories of clusters whose process was killed: those that nobody
 // holds locked any more, that this process made or may remove, and whose server has ended.
-// What cannot be removed is left: the next one tries again.
+// What is younger than a minute is left too: it may be about to be locked. What cannot be
+// removed is left: the next one tries again.
 func sweep(parent string) {
 	dirs, err := filepath.Glob(filepath.Join(parent, dirPrefix+"*"))
 	if err != nil {
@@ -150,7 +152,7 @@ func sweep(parent string) {
 	for _, dir := range dirs {
 		lock := filepath.Join(dir, lockName)
 		info, err := os.Lstat(lock)
-		if err != nil || !info.Mode().IsRegular() || !ours(info) || serverRuns(dir) {
+		if err != nil || !info.Mode().IsRegular() || time.Since(info.ModTime()) < time.Minute || !ours(info) || serverRuns(dir) {
 			continue
 		}
 		f, err := lockFile(lock)
