@@ -44,6 +44,7 @@ var (
 const (
 	maxStatementBytes = 1 << 20
 	maxParameters     = 1000
+	maxPlansAtOnce    = 4 // each takes a connection; more wait
 	analysisName      = "upshift_analysis"
 )
 
@@ -103,6 +104,12 @@ func (m *Monitor) plan(ctx context.Context, query string, params []any) (Analysi
 		return Analysis{}, err
 	}
 	began := time.Now()
+	select {
+	case m.planning <- struct{}{}:
+		defer func() { <-m.planning }()
+	case <-ctx.Done():
+		return Analysis{}, fmt.Errorf("postgres: wait for other plans: %w", ctx.Err())
+	}
 	ctx, cancel := context.WithTimeout(ctx, m.cfg.ConnectTimeout+2*m.cfg.StatementTimeout)
 	defer cancel()
 	conn, err := m.connect(ctx, nil)

@@ -56,6 +56,7 @@ func TestAnalyze(t *testing.T) { //nolint:tparallel // its end looks at what the
 		"update":  {query: "UPDATE chunks SET body = 'x'", node: "Update", scans: []string{"public.chunks"}},
 		"delete":  {query: "WITH gone AS (DELETE FROM chunks RETURNING id) SELECT count(*) FROM gone", scans: []string{"public.chunks"}},
 		"values":  {query: "VALUES (1), (2)", node: "Values Scan"},
+		"into":    {query: "SELECT id INTO made FROM documents", node: "Seq Scan", scans: []string{"public.documents"}},
 		"comment": {query: "/* a; b */ (SELECT 1) -- DROP TABLE chunks", node: "Result"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -86,6 +87,9 @@ func TestAnalyze(t *testing.T) { //nolint:tparallel // its end looks at what the
 				t.Error(err)
 			}
 		})
+	}
+	if got := value(t, url, "SELECT coalesce(to_regclass('made')::text, 'none')"); got != "none" {
+		t.Error("analysing SELECT INTO made a table")
 	}
 	if after := value(t, url, contents); after != before {
 		t.Errorf("analysing changed the tables: %s, then %s", before, after)

@@ -46,7 +46,8 @@ type Monitor struct {
 	tracer  *Tracer
 	own     *poolTracer
 	wake    chan struct{} // asks for a reading at once
-	vacuums chan struct{} // holds a token while one runs
+	// vacuums and planning hold a token for each that runs.
+	vacuums, planning chan struct{}
 
 	running     atomic.Bool
 	pool        atomic.Pointer[pgxpool.Pool] // nil while Run does not run
@@ -86,7 +87,7 @@ func New(cfg Config, logger *slog.Logger) (*Monitor, error) {
 	cfg = cfg.WithDefaults()
 	m := &Monitor{
 		cfg: cfg, logger: logger, tracer: NewTracer(cfg.QueryCacheSize), own: &poolTracer{},
-		wake: make(chan struct{}, 1), vacuums: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), vacuums: make(chan struct{}, 1), planning: make(chan struct{}, maxPlansAtOnce),
 		slow: []SlowQuery{}, warnings: []string{}, calls: map[*call]struct{}{},
 	}
 	var err error

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/url"
 	"strings"
 	"sync"
@@ -150,6 +151,21 @@ func TestWrongPassword(t *testing.T) {
 	if n := strings.Count(log.String(), "database not reachable"); n != 1 {
 		t.Errorf("logged %d times: %s", n, log)
 	}
+}
+
+// TestSilentServer holds that a server that takes connections and says nothing is an outage
+// like others, and that Run ends while it waits for it.
+func TestSilentServer(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	m := start(t, "postgres://u:p@"+l.Addr().String()+"/d?sslmode=disable", func(c *postgres.Config) {
+		c.ConnectTimeout = 200 * time.Millisecond
+	})
+	await(t, "two tries", func() bool { s := m.Stats(); return s.Pool.Errors > 1 && !s.Connected && s.LastError != "" })
 }
 
 // TestMissingRights holds that what cannot be read is a warning with its remedy, and that

@@ -78,7 +78,8 @@ func (t *Tracer) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, data pgx.TraceQ
 	if !ok {
 		return
 	}
-	t.record(q.sql, time.Since(q.began), data.CommandTag.RowsAffected(), data.Err != nil)
+	now := time.Now()
+	t.record(q.sql, now, now.Sub(q.began), data.CommandTag.RowsAffected(), data.Err != nil)
 }
 
 // TraceBatchStart implements pgx.BatchTracer.
@@ -89,11 +90,11 @@ func (t *Tracer) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBa
 // TraceBatchQuery implements pgx.BatchTracer. A batched statement is timed from when its
 // result was asked for, not from when the batch was sent.
 func (t *Tracer) TraceBatchQuery(_ context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
-	took := time.Duration(0)
+	now, took := time.Now(), time.Duration(0)
 	if !data.ReadStartTime.IsZero() {
-		took = time.Since(data.ReadStartTime)
+		took = now.Sub(data.ReadStartTime)
 	}
-	t.record(data.SQL, took, data.CommandTag.RowsAffected(), data.Err != nil)
+	t.record(data.SQL, now, took, data.CommandTag.RowsAffected(), data.Err != nil)
 }
 
 // TraceBatchEnd implements pgx.BatchTracer.
@@ -110,11 +111,12 @@ func (t *Tracer) TraceCopyFromEnd(ctx context.Context, _ *pgx.Conn, data pgx.Tra
 	if !ok {
 		return
 	}
-	t.record(q.sql, time.Since(q.began), data.CommandTag.RowsAffected(), data.Err != nil)
+	now := time.Now()
+	t.record(q.sql, now, now.Sub(q.began), data.CommandTag.RowsAffected(), data.Err != nil)
 }
 
-func (t *Tracer) record(sql string, took time.Duration, rows int64, failed bool) {
-	t.table.find(sql).record(time.Now(), took, rows, failed)
+func (t *Tracer) record(sql string, now time.Time, took time.Duration, rows int64, failed bool) {
+	t.table.find(sql).record(now, took, rows, failed)
 	if failed {
 		t.failed.Add(1)
 	}
