@@ -95,8 +95,8 @@ func (c *Cache[V]) Set(key string, value V, opts EntryOptions) error {
 }
 
 // GetOrLoad returns the value of key, or what load fetches, which is then stored. One load per
-// key runs at a time; its context has the values of the caller's that began it, ends when nobody
-// waits any more, and is no longer than that bound to any caller's. An error of load goes to all
+// key runs at a time, in a goroutine of its own; its context has the values of the caller that
+// began it, not the deadline, and ends when nobody waits any more. An error of load goes to all
 // who wait and is not cached; a panic becomes a [PanicError], runtime.Goexit [ErrLoaderExited].
 // When ctx ends first, its error is returned. A value too large to store is returned all the same.
 //

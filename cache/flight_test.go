@@ -490,3 +490,34 @@ func TestMark(t *testing.T) {
 		})
 	}
 }
+
+// A tag cleared during a load counts also when nobody comes later.
+func TestTagClearedDuringLoadWithoutOthers(t *testing.T) {
+	t.Parallel()
+	g := newGroup(t, Config{})
+	c := named(t, g, "test", Options[string]{})
+	v, err := c.GetOrLoadWith(t.Context(), "k", EntryOptions{Tags: []string{"t"}}, func(ctx context.Context) (string, error) {
+		g.ClearTag(ctx, "t")
+		return "old", nil
+	})
+	if v != "old" || err != nil {
+		t.Errorf("got %q, %v", v, err)
+	}
+	if s := c.Stats(); s.Entries != 0 || s.LoadsSuperseded != 1 || g.Stats().Tags != 0 {
+		t.Errorf("%d entries, %d superseded, %d tags", s.Entries, s.LoadsSuperseded, g.Stats().Tags)
+	}
+}
+
+// A caller that missed and comes to the load after another's has landed takes its value.
+func TestMissBeforeAnotherLoadLanded(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, Config{}, Options[string]{})
+	set(t, c, "k", "v")
+	v, err := c.store.load(t.Context(), "k", EntryOptions{}, func(context.Context) (any, error) {
+		t.Error("loaded again")
+		return "w", nil
+	})
+	if v != "v" || err != nil {
+		t.Errorf("got %v, %v", v, err)
+	}
+}

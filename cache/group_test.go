@@ -196,6 +196,7 @@ func TestShrink(t *testing.T) {
 		for range 2 {
 			a.Get("00") // the oldest, and used
 		}
+		set(t, a, "aa", 100) // evicts one, which is remembered
 		g.Shrink(tt.ratio)
 		s := g.Stats()
 		if s.Caches["a"].Entries != tt.want || s.Caches["b"].Entries != tt.want {
@@ -206,6 +207,9 @@ func TestShrink(t *testing.T) {
 		}
 		if !a.Exists("00") {
 			t.Errorf("ratio %v: what is used went before what is not", tt.ratio)
+		}
+		if left := len(a.store.order.ghosts.young); (left == 0) != (tt.want < 100) {
+			t.Errorf("ratio %v: %d evicted keys remembered", tt.ratio, left)
 		}
 		checkStore(t, a.store)
 	}

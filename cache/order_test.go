@@ -157,3 +157,18 @@ func TestGhostComesBackToMain(t *testing.T) {
 		t.Errorf("a new key is in queue %d", e.queue)
 	}
 }
+
+// A new value of a key that is used keeps its rank.
+func TestReplacedKeepsItsRank(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, Config{MaxEntries: 10}, Options[int]{})
+	set(t, c, "used", 1)
+	c.Get("used")
+	set(t, c, "used", 2)
+	for i := range 20 {
+		set(t, c, strconv.Itoa(i), i)
+	}
+	if v, ok := c.Get("used"); !ok || v != 2 {
+		t.Errorf("got %d, %v", v, ok)
+	}
+}
