@@ -43,10 +43,12 @@ func measureGateway(ctx context.Context, r *rig) error {
 		Bar: "gateway: added p99 at 1,000 requests/s", Figure: runs[1].added(runs[0], .99), Unit: "ms", Most: most(1),
 		Rival: &Rival{runs[2].name, bareAdded}, Note: "open loop, cache off, all metrics on; " + spread(runs[1], runs[0]), Noisy: noisy(runs[:3]),
 	})
-	r.add(Row{
-		Bar: "gateway: added p50", Figure: runs[1].added(runs[0], .5), Unit: "ms",
-		Rival: &Rival{runs[2].name, runs[2].added(runs[0], .5)},
-	})
+	for _, q := range []float64{.5, .9} {
+		r.add(Row{
+			Bar: fmt.Sprintf("gateway: added p%.0f", 100*q), Figure: runs[1].added(runs[0], q), Unit: "ms",
+			Rival: &Rival{runs[2].name, runs[2].added(runs[0], q)},
+		})
+	}
 	failed := 0
 	for _, run := range runs {
 		failed += run.failed

@@ -331,14 +331,17 @@ func TestAskCountsByRoute(t *testing.T) {
 	}
 }
 
-func TestInteractiveIsFoundInWhatTheTestPrints(t *testing.T) {
+func TestTimesAreFoundInWhatTheTestPrints(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{
-		"ok 1\n# interactive after 312 ms\n": "312", "Interactive: 87.5 ms (Chromium)": "87.5", "interactive in 90ms": "90",
-	} {
-		if found := interactive.FindStringSubmatch(text); found == nil || found[1] != want {
-			t.Errorf("%q gives %v, want %s", text, found, want)
+	text := "ok 1\nCPU 1x slower, median of 5 loads: first paint 61 ms, figures and controls 87 ms, charts 120 ms, 70 KB\n" +
+		"CPU 4x slower, median of 5 loads: first paint 261 ms, figures and controls 287 ms, charts 320 ms, 70 KB\n"
+	for slowdown, want := range map[int]float64{1: 87, 4: 287} {
+		if got, err := usable(text, slowdown); got != want || err != nil {
+			t.Errorf("slowed down by %d: got %v, %v; want %v", slowdown, got, err, want)
 		}
+	}
+	if _, err := usable("ok 1\n", 1); err == nil {
+		t.Error("a text without times has one")
 	}
 }
 

@@ -81,7 +81,8 @@ func freeAddr(ctx context.Context) (string, error) {
 func (r *rig) launch(s setup) (*product, error) {
 	p, err := r.Start(proc.Command{
 		Name: "upshift " + s.args[0], Path: r.product, Args: s.args, Dir: s.dir,
-		Env:      []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "TMPDIR=" + r.dir},
+		// No TMPDIR: the demo's Postgres runs as another user, who may not enter ours.
+		Env:      []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir},
 		OnOrphan: syscall.SIGTERM, // the demo has children of its own to end
 	})
 	if err != nil {
