@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"net/http"
 	"net/textproto"
 	"slices"
@@ -91,10 +92,12 @@ func (a *answer) date(d directives, asked, received time.Time) {
 		a.header.Set("Date", received.UTC().Format(http.TimeFormat))
 	}
 	// Date has whole seconds: a part of one says nothing.
-	initial := max(received.Sub(sent).Truncate(time.Second), received.Sub(asked)+seconds(firstNumber(a.header.Get("Age"))), 0)
+	had, ok := ageOf(a.header["Age"])
 	a.header.Del("Age")
+	initial := max(received.Sub(sent).Truncate(time.Second), received.Sub(asked)+had, 0)
 	a.born = received.Add(-initial)
 	switch {
+	case !ok: // nobody knows how old it is: not fresh
 	case d.sMaxAge >= 0:
 		a.lifetime = d.sMaxAge
 	case d.maxAge >= 0:
@@ -106,10 +109,15 @@ func (a *answer) date(d directives, asked, received time.Time) {
 	}
 }
 
-// firstNumber is the first member of a list, which is what counts of an Age given twice.
-func firstNumber(s string) string {
-	first, _, _ := strings.Cut(s, ",")
-	return trim(first)
+// ageOf is the age that an answer came with, and false where it is not said in one number.
+func ageOf(values []string) (age time.Duration, ok bool) {
+	switch {
+	case len(values) == 0:
+		return 0, true
+	case len(values) > 1 || values[0] == "" || strings.Trim(values[0], "0123456789") != "":
+		return 0, false
+	}
+	return seconds(values[0]), true
 }
 
 func (a *answer) age(now time.Time) time.Duration { return max(now.Sub(a.born), 0) }
@@ -229,21 +237,22 @@ func varyValues(names []string, h http.Header) []string {
 	return values
 }
 
-// varyValue is what a request has in a header: all its lines as one list. That there is none
-// differs from an empty one.
+// varyValue is what a request has in a header: all its lines as one list, without the space
+// around its members. That there is none differs from an empty one.
 func varyValue(name string, h http.Header) string {
 	lines, ok := h[name]
-	switch {
-	case !ok:
+	if !ok {
 		return "\x00"
-	case len(lines) == 1:
-		return trim(lines[0])
 	}
-	trimmed := make([]string, len(lines))
-	for i, l := range lines {
-		trimmed[i] = trim(l)
+	list := trim(strings.Join(lines, ","))
+	if !strings.Contains(list, ",") || strings.Contains(list, `"`) {
+		return list
 	}
-	return strings.Join(trimmed, ",")
+	members := strings.Split(list, ",")
+	for i, m := range members {
+		members[i] = trim(m)
+	}
+	return strings.Join(members, ",")
 }
 
 // response makes the response to req that an answer is.
@@ -303,7 +312,7 @@ func (a *answer) notModified(h http.Header) bool {
 	if err != nil {
 		return false
 	}
-	modified, err := http.ParseTime(a.header.Get("Last-Modified"))
+	modified, err := http.ParseTime(cmp.Or(a.header.Get("Last-Modified"), a.header.Get("Date")))
 	return err == nil && !modified.After(since)
 }
 

@@ -174,8 +174,8 @@ func revalidation(req *http.Request, a *answer) *http.Request {
 	return out
 }
 
-// bodyHeaders describe the body that is kept; a 304 does not change them.
-var bodyHeaders = []string{"Content-Encoding", "Content-Length", "Content-Range", "Content-Type", "Transfer-Encoding"}
+// bodyHeaders describe the body that is kept; a 304 does not change them (RFC 9111 section 3.2).
+var bodyHeaders = []string{"Content-Encoding", "Content-Length", "Content-Md5", "Content-Range", "Etag"}
 
 // confirmed answers with the kept answer that the server confirmed, renewed by the headers of
 // its 304 (RFC 9111 section 4.3.4).

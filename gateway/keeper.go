@@ -13,6 +13,9 @@ import (
 // maxFilling bounds the bytes of bodies that are being copied for the cache.
 const maxFilling = 64 << 20
 
+// forgetTTL is how long an empty page is kept; it is of no use.
+const forgetTTL = time.Millisecond
+
 // keeper is the gateway's side of the cache.
 type keeper struct {
 	pages   *cache.Cache[*page]
@@ -50,7 +53,7 @@ type look struct {
 func (k *keeper) look(key string, req *http.Request, asked directives, now time.Time) look {
 	l := look{key: key, outcome: outcomeMiss}
 	l.page, _ = k.pages.Get(key)
-	if l.page == nil {
+	if l.page == nil || len(l.page.variants) == 0 {
 		return l
 	}
 	l.answer = l.page.find(req.Header)
@@ -93,10 +96,13 @@ func (k *keeper) put(f *flight, l look, a *answer, h http.Header, since cache.Ma
 	}
 }
 
-// forget removes what is kept of a target. One that is not kept costs no lock that others
-// need.
+// forget sees to it that what is kept of a target answers nobody any more. An empty page takes
+// its place, since a deletion would make the marks of all answers on their way out of date.
 func (k *keeper) forget(key string) {
-	if k.pages.Exists(key) {
+	if !k.pages.Exists(key) {
+		return
+	}
+	if err := k.pages.Set(key, &page{}, cache.EntryOptions{TTL: forgetTTL}); err != nil {
 		k.pages.Delete(key)
 	}
 }
