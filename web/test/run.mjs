@@ -34,7 +34,7 @@ await build({
 
 const run = spawnSync(
   process.execPath,
-  ['--enable-source-maps', '--test', '--test-reporter=spec', ...files.map((f) => join(out, `${basename(f, '.ts')}.mjs`))],
+  ['--enable-source-maps', '--test', '--test-concurrency=1', '--test-reporter=spec', ...files.map((f) => join(out, `${basename(f, '.ts')}.mjs`))],
   { stdio: 'inherit' },
 );
 process.exit(run.status ?? 1);

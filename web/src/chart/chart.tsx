@@ -39,7 +39,7 @@ export function Chart(props: ChartProps) {
         <h3 id={id} class="panel-title">
           {props.title}
         </h3>
-        <button type="button" class="button h-6 px-1.5 text-xs" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
+        <button type="button" class="button h-6 px-1.5 text-xs" onClick={() => setAsTable(!asTable)}>
           <Icon name={asTable ? 'chart' : 'table'} class="size-3.5" />
           {asTable ? 'Chart' : 'Table'}
           <span class="sr-only"> of {props.title}</span>

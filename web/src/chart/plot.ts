@@ -52,7 +52,7 @@ export class Plot {
         y: { range: (_u, _min, max) => [0, ceiling(max, o.top, o.limit)] },
       },
       axes: [
-        { ...axis, size: 24, gap: 4, space: 64, grid: { show: false }, values: (_u, at, _i, _s, step) => at.map((t) => tick(t, step)) },
+        { ...axis, size: 24, gap: 4, space: 64, grid: { show: false }, values: ticks },
         { ...axis, size: 52, gap: 6, space: 32, values: (_u, at) => at.map((v) => o.format(v)) },
       ],
       series: [{}, ...o.lines.map((l, i) => lineOf(into, l.label, l.color, i === 0 && o.lines.length === 1))],
@@ -114,6 +114,12 @@ function lineOf(into: HTMLElement, label: string, color: string, filled: boolean
   const series: uPlot.Series = { label, stroke, width: 1.5, points: { show: (u) => u.data[0].length <= 2, size: 5 }, spanGaps: false };
   if (filled) series.fill = colorOf(into, `color-mix(in srgb, ${color} 12%, transparent)`);
   return series;
+}
+
+const leastLeft = 28; // a label further left would run into the other axis
+
+function ticks(u: uPlot, at: number[], _axis: number, _space: number, step: number): string[] {
+  return at.map((t) => (u.valToPos(t, 'x') < leastLeft ? '' : tick(t, step)));
 }
 
 function ceiling(max: number | null, top: number, limit: number | undefined): number {

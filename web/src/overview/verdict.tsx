@@ -72,7 +72,7 @@ function Causes({ causes }: { causes: Cause[] }) {
   return (
     <ul class="flex flex-col gap-1.5">
       {causes.map((c) => (
-        <li key={c.component + c.reason} class="grid grid-cols-[2rem_1fr] gap-x-1">
+        <li key={c.component + c.reason} class="grid grid-cols-[2.25rem_1fr] gap-x-1">
           <span class="font-semibold text-bad">−{c.lost < 0.95 ? c.lost.toFixed(1) : Math.round(c.lost)}</span>
           <span>
             <span class="font-medium">{words(c.component)}:</span> {c.reason}
