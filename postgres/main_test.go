@@ -91,6 +91,16 @@ func execute(t *testing.T, url string, statements ...string) {
 	}
 }
 
+// databaseOf returns the name of the database in a connection string.
+func databaseOf(t *testing.T, url string) string {
+	t.Helper()
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg.Database
+}
+
 // value returns the text of the one value that a query yields.
 func value(t *testing.T, url, sql string) string {
 	t.Helper()

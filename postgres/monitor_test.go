@@ -174,12 +174,10 @@ func TestMissingRights(t *testing.T) {
 	t.Parallel()
 	c := shared.Cluster(t)
 	admin := shared.Database(t)
-	execute(t, admin, `CREATE ROLE "odd ""name" LOGIN PASSWORD 'plain-word'`)
-	u, err := url.Parse(admin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := start(t, c.URLFor(`odd "name`, "plain-word", strings.Trim(u.Path, "/")), nil)
+	name := databaseOf(t, admin)
+	role := `"odd ""` + name + `"` // quoted; roles are the whole server's, so one for each run
+	execute(t, admin, "CREATE ROLE "+role+" LOGIN PASSWORD 'plain-word'")
+	m := start(t, c.URLFor(`odd "`+name, "plain-word", name), nil)
 	warned := func(part string) func() bool {
 		return func() bool { return strings.Contains(strings.Join(m.Stats().Warnings, "\n"), part) }
 	}
@@ -188,12 +186,12 @@ func TestMissingRights(t *testing.T) {
 		return
 	}
 	execute(t, admin, "CREATE SCHEMA aside", "CREATE EXTENSION pg_stat_statements SCHEMA aside")
-	await(t, "the missing right on the schema", warned(`GRANT USAGE ON SCHEMA "aside" TO "odd ""name"`))
-	execute(t, admin, `GRANT USAGE ON SCHEMA "aside" TO "odd ""name"`)
+	await(t, "the missing right on the schema", warned(`GRANT USAGE ON SCHEMA "aside" TO `+role))
+	execute(t, admin, `GRANT USAGE ON SCHEMA "aside" TO `+role)
 	await(t, "the missing role", func() bool {
-		return warned(`GRANT pg_read_all_stats TO "odd ""name"`)() && !warned("cannot be read")()
+		return warned("GRANT pg_read_all_stats TO "+role)() && !warned("cannot be read")()
 	})
-	execute(t, admin, `GRANT pg_read_all_stats TO "odd ""name"`)
+	execute(t, admin, "GRANT pg_read_all_stats TO "+role)
 	await(t, "no warning", func() bool { return len(m.Stats().Warnings) == 0 })
 	if ok, _, text := m.State(); !ok || text != "" {
 		t.Errorf("missing rights count as an outage: %q", text)

@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"context"
 	"errors"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -88,12 +87,10 @@ func TestVacuumWhatNeedsIt(t *testing.T) {
 func TestVacuumSkips(t *testing.T) {
 	t.Parallel()
 	admin := shared.Database(t)
-	execute(t, admin, "CREATE ROLE helper LOGIN PASSWORD 'helper-word'", "CREATE TABLE theirs (id int)", "GRANT CREATE ON SCHEMA public TO helper")
-	u, err := url.Parse(admin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	mine := shared.Cluster(t).URLFor("helper", "helper-word", strings.Trim(u.Path, "/"))
+	name := databaseOf(t, admin)
+	role := "helper_" + name // roles are the whole server's, so one for each run
+	execute(t, admin, "CREATE ROLE "+role+" LOGIN PASSWORD 'helper-word'", "CREATE TABLE theirs (id int)", "GRANT CREATE ON SCHEMA public TO "+role)
+	mine := shared.Cluster(t).URLFor(role, "helper-word", name)
 	execute(t, mine, "CREATE TABLE locked (id int)")
 	m := start(t, mine, nil)
 	await(t, "a connection", func() bool { ok, _, _ := m.State(); return ok })
