@@ -43,14 +43,14 @@ func (m *Manager) parts() []run.Part {
 	}
 	parts = append(parts,
 		run.Part{Name: "alerts", Open: m.openAlerts, Run: m.runAlerts},
-		run.Part{Name: "heartbeat", Run: m.beat.Run},
+		run.Part{Name: "api", Open: m.openAPI, Run: m.runAPI},
+		run.Part{Name: "heartbeat", Run: m.beat.Run}, // above what it publishes to
 	)
 	m.loops = m.backgroundLoops(cfg)
 	for _, l := range m.loops {
 		parts = append(parts, l.Part())
 	}
 	return append(parts,
-		run.Part{Name: "api", Open: m.openAPI, Run: m.runAPI},
 		m.adminDoor.part("api_listener"),
 		m.localDoor.part("local_listener"),
 		m.dataDoor.part("gateway"),
