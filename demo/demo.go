@@ -81,7 +81,7 @@ func (d *Demo) start(ctx context.Context) error {
 	defer cancel()
 	d.corpus = newCorpus(d.cfg.Seed)
 	d.users = newUsers(d.gateway, d.corpus.questions, d.cfg)
-	if err := d.makeDataDir(); err != nil {
+	if err := d.makeDataDir(ctx); err != nil {
 		return err
 	}
 	if err := d.startDatabase(ctx); err != nil {
@@ -117,12 +117,15 @@ func (d *Demo) cleanUp() error {
 	return errors.Join(errs...)
 }
 
-func (d *Demo) makeDataDir() error {
+func (d *Demo) makeDataDir(ctx context.Context) error {
 	d.dataDir = d.cfg.DataDir
 	if d.dataDir != "" {
 		return nil
 	}
-	dir, err := os.MkdirTemp("", "upshift-demo-")
+	if err := sweep(ctx, os.TempDir()); err != nil {
+		d.cfg.Logger.Warn("directories of killed demos not removed", "err", err)
+	}
+	dir, err := os.MkdirTemp("", dirPrefix)
 	if err != nil {
 		return fmt.Errorf("make a temporary directory: %w", err)
 	}

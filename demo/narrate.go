@@ -62,7 +62,7 @@ func (d *Demo) line(elapsed time.Duration) string {
 	}
 	parts = append(parts, fmt.Sprintf("health %.0f (%s)", s.Health.Score, s.Health.Grade))
 	if n := d.users.counts.turnedAway.Load(); n > 0 {
-		parts = append(parts, fmt.Sprintf("%d users turned away: too many at once", n))
+		parts = append(parts, fmt.Sprintf("%d users turned away so far: too many at once", n))
 	}
 	return strings.Join(parts, " · ")
 }
