@@ -198,7 +198,7 @@ func TestFailedStartLeavesNothing(t *testing.T) {
 	}
 	defer taken.Close()
 	cfg := testConfig(t)
-	cfg.Gateway.Listen = taken.Addr().String()
+	cfg.Gateway.Listen, cfg.API.Token = taken.Addr().String(), ""
 	m, err := upshift.New(cfg, upshift.Collaborators{})
 	if err != nil {
 		t.Fatal(err)
@@ -210,8 +210,25 @@ func TestFailedStartLeavesNothing(t *testing.T) {
 	if _, err := net.Dial("tcp", m.APIAddr()); err == nil {
 		t.Error("the admin plane still listens")
 	}
+
+	// The state file is free again, and the login link was not used up.
 	cfg.Gateway.Listen = "127.0.0.1:0"
-	start(t, cfg, upshift.Collaborators{}) // the state file is free again
+	second, err := upshift.New(cfg, upshift.Collaborators{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if second.LoginURL() == "" {
+		t.Error("the first start that succeeds has no login link")
+	}
+	if err := second.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if third := start(t, cfg, upshift.Collaborators{}); third.LoginURL() != "" {
+		t.Error("a later start has a login link again")
+	}
 }
 
 func TestDataDirFaultsNameTheRemedy(t *testing.T) {

@@ -155,6 +155,9 @@ func (m *Manager) Start(ctx context.Context) error {
 	if err := m.group.Start(ctx); err != nil {
 		return err
 	}
+	if err := m.API.Announced(); err != nil {
+		return errors.Join(fmt.Errorf("keep the first token: %w", err), m.group.Stop(context.WithoutCancel(ctx)))
+	}
 	m.started.Store(true)
 	return nil
 }

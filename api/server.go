@@ -208,6 +208,15 @@ func (s *Server) LoginURL() string {
 	return u.String()
 }
 
+// Announced says that the login link is about to be shown: the token in it stays from here
+// on, and later starts make none. Until then each start makes a new one.
+func (s *Server) Announced() error {
+	if s.first == "" {
+		return nil
+	}
+	return s.tokens.settle()
+}
+
 const sweepEvery = time.Minute
 
 // Run works off jobs, and forgets what is over, until ctx ends. It returns after all of

@@ -140,6 +140,12 @@ func openState(t *testing.T, dir string) *bbolt.DB {
 func TestFirstStart(t *testing.T) {
 	dir := t.TempDir()
 	db := openState(t, dir)
+	unseen, err := New(Config{}, Parts{DataDir: dir, State: db})
+	must(t, err)
+	defer unseen.audit.close()
+	_, lost, _ := strings.Cut(unseen.LoginURL(), "#token=")
+
+	// Nobody was shown that link: the next start makes another.
 	s, err := New(Config{Listen: "127.0.0.1:8123"}, Parts{DataDir: dir, State: db})
 	must(t, err)
 	defer s.audit.close()
@@ -151,6 +157,10 @@ func TestFirstStart(t *testing.T) {
 	if tok, ok := s.tokens.authenticate(secret, time.Now()); !ok || tok.Role != Admin {
 		t.Errorf("first token: %+v %v", tok, ok)
 	}
+	if _, ok := s.tokens.authenticate(lost, time.Now()); ok {
+		t.Error("the link that nobody saw is still good")
+	}
+	must(t, s.Announced())
 	again, err := New(Config{}, Parts{DataDir: dir, State: db})
 	must(t, err)
 	defer again.audit.close()

@@ -273,7 +273,8 @@ func (t *Tokens) store(s *storedToken) error {
 	return nil
 }
 
-// firstStart makes the one admin token of a data directory that never had a token.
+// firstStart makes the admin token of a data directory in which nobody has one yet. Until
+// [Tokens.settle], each start makes it anew: a start that failed showed it to nobody.
 func (t *Tokens) firstStart() (secret string, err error) {
 	first := true
 	if t.db != nil {
@@ -282,13 +283,18 @@ func (t *Tokens) firstStart() (secret string, err error) {
 			return nil
 		})
 	}
-	if err != nil || !first || len(t.List()) > 0 {
+	others := slices.ContainsFunc(t.List(), func(tok Token) bool { return tok.ID != firstTokenID })
+	if err != nil || !first || others {
 		return "", err
 	}
 	_, secret, err = t.create(firstTokenID, "admin", NewToken{Role: Admin})
-	if err != nil || t.db == nil {
-		return secret, err
-	}
-	err = t.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte(tokenBucket)).SetSequence(1) })
 	return secret, err
+}
+
+// settle keeps the token of the first start from here on.
+func (t *Tokens) settle() error {
+	if t.db == nil {
+		return nil
+	}
+	return t.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte(tokenBucket)).SetSequence(1) })
 }
