@@ -117,7 +117,7 @@ func TestAnswersOnBothDoors(t *testing.T) {
 		}
 	}
 	want := []string{
-		"state", "metrics", "cache", "load_balancer", "alerts", "heartbeat", "memory_loop", "cache_loop", "api",
+		"state", "metrics", "cache", "load_balancer", "alerts", "api", "heartbeat", "memory_loop", "cache_loop",
 		"api_listener", "local_listener", "gateway",
 	}
 	if !slices.Equal(names, want) {
