@@ -16,8 +16,8 @@ const (
 
 	cachedPaths = 100
 
-	// lagMost is the generator's own p99 above which its tails tell of the machine, not of
-	// the targets.
+	// lagMost is the p99 of the generator's lag, or of a token's delay without any proxy,
+	// above which tails tell of the machine, not of the targets.
 	lagMost = time.Millisecond
 )
 

@@ -33,9 +33,10 @@ func measureStreams(ctx context.Context, r *rig) error {
 			}
 		}
 	}
+	busy := ofRounds(runs[0], delay(.99)) > milliseconds(lagMost)
 	first := func(i int) float64 { return addedFirstByte(runs[i], runs[0]) }
 	r.add(Row{
-		Bar: "sse: added time to first byte, p50", Figure: first(1), Unit: "ms", Most: most(.5),
+		Bar: "sse: added time to first byte, p50", Figure: first(1), Unit: "ms", Most: most(.5), Noisy: busy,
 		Rival: &Rival{all[2].Name, first(2)}, Note: "20 streams at a time, 100 tokens, one each 10 ms",
 	})
 	r.add(Row{
