@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -164,6 +165,9 @@ func (s *Server) analyze(ctx context.Context, in *analyzeInput) (*answer[postgre
 }
 
 func analyzeProblem(err error) *Problem {
+	if errors.Is(err, postgres.ErrNotConnected) { // it went away just now
+		return fault(http.StatusServiceUnavailable, err, "it is tried again by itself").after(10 * time.Second)
+	}
 	return fault(http.StatusBadRequest, err, "send one statement that the database can plan")
 }
 
