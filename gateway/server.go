@@ -86,17 +86,21 @@ func (g *Gateway) Shutdown(ctx context.Context, srv *http.Server) error {
 		return errors.Join(err, srv.Close())
 	}
 	g.logger.Info("requests cut at the drain timeout", "requests", g.count.inFlight.Load())
-	if g.waitCut(ctx) == nil { // those without an answer got one that says so
+	if g.ended(ctx, srv) == nil {
 		return srv.Close()
 	}
-	return errors.Join(srv.Close(), g.waitCut(ctx))
+	return errors.Join(srv.Close(), g.ended(ctx, srv)) // what wrote to a stalled client has failed now
 }
 
-// waitCut waits a little for requests that were cut.
-func (g *Gateway) waitCut(ctx context.Context) error {
+// ended waits a little for requests that were cut, and for their last bytes to leave: those
+// without an answer got one that says so.
+func (g *Gateway) ended(ctx context.Context, srv *http.Server) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cutTimeout)
 	defer cancel()
-	return g.wait(ctx)
+	if err := g.wait(ctx); err != nil {
+		return err
+	}
+	return srv.Shutdown(ctx)
 }
 
 // wait waits until nothing is in flight.
