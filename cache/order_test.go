@@ -172,3 +172,21 @@ func TestReplacedKeepsItsRank(t *testing.T) {
 		t.Errorf("got %d, %v", v, ok)
 	}
 }
+
+// Large values on probation give way to each other, not what is used to them.
+func TestLargeOnProbationDoesNotEvictWhatIsUsed(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, Config{MaxBytes: 100_000}, Options[int]{Cost: func(v int) int64 { return int64(v) }})
+	for i := range 50 {
+		key := strconv.Itoa(i)
+		set(t, c, key, 700)
+		c.Get(key)
+		c.Get(key)
+	}
+	for i := range 10 {
+		set(t, c, "large "+strconv.Itoa(i), 40_000)
+	}
+	if n := c.store.order.main.entries; n != 50 {
+		t.Errorf("%d of 50 used values are left", n)
+	}
+}

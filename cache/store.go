@@ -140,12 +140,11 @@ func (s *store) expiry(now int64, ttl time.Duration) int64 {
 	}
 	if s.limits.jitter > 0 {
 		ttl -= time.Duration(float64(ttl) * s.limits.jitter * rand.Float64())
-		ttl = max(ttl, 1)
 	}
-	if at := now + int64(ttl); at > now {
+	if at := now + int64(ttl); at >= now {
 		return at
 	}
-	return math.MaxInt64
+	return math.MaxInt64 // it does not count that far
 }
 
 // makeRoom evicts until an entry of so many bytes fits.

@@ -110,13 +110,17 @@ func TestJitterShortens(t *testing.T) {
 	})
 }
 
-func TestJitterOfAllLeavesAMoment(t *testing.T) {
+func TestExpiryIsInRange(t *testing.T) {
 	t.Parallel()
-	s := &store{limits: limits{ttl: 1, jitter: 1}}
-	for range 100 {
-		if at := s.expiry(5, 0); at != 6 {
-			t.Fatalf("expires at %d, stored at 5", at)
+	s := &store{limits: limits{ttl: 1000, jitter: 1}}
+	for range 1000 {
+		if at := s.expiry(5, 0); at < 5 || at > 1005 {
+			t.Fatalf("expires at %d, stored at 5 for at most 1000", at)
 		}
+	}
+	s.limits.jitter = 0
+	if at := s.expiry(5, math.MaxInt64); at != math.MaxInt64 {
+		t.Errorf("expires at %d", at)
 	}
 }
 
@@ -223,9 +227,9 @@ func TestClock(t *testing.T) {
 			if behind := time.Duration(c.now() - c.coarse()); behind < 0 || behind > ClockResolution {
 				t.Fatalf("behind by %s", behind)
 			}
-		}
-		if c.ticked.Load() == 0 {
-			t.Error("rests while it is read")
+			if c.ticked.Load() == 0 {
+				t.Fatal("rests while it is read")
+			}
 		}
 		time.Sleep((restAfter + 2) * ClockResolution)
 		synctest.Wait()
