@@ -62,7 +62,9 @@ func (h *heartbeat) Run(ctx context.Context) error {
 			beat.Reset(time.Duration(h.every.Load()))
 		case at := <-beat.C:
 			beat.Reset(time.Duration(h.every.Load()))
-			h.note(h.beat(ctx, at))
+			if err := h.beat(ctx, at); ctx.Err() == nil { // one that the end cut short is no fault
+				h.note(err)
+			}
 		}
 	}
 }
