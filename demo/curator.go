@@ -16,7 +16,7 @@ const (
 	// curateTokens make even the fast replica think for more than a second.
 	curateTokens = 200
 	// curateTimeout bounds how long the rows stay locked.
-	curateTimeout = 3 * time.Second
+	curateTimeout = 4 * time.Second
 	// curated is how many of the most-read documents it looks at, and locks.
 	curated = 20
 )

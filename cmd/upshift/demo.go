@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"syscall"
 	"time"
 
 	"github.com/sentientcore/upshift/demo"
@@ -23,7 +24,8 @@ func (*demoCmd) Help() string {
 		" --set changes its server, and --data-dir keeps what would be a temporary directory."
 }
 
-// Run runs the demo until its end, Ctrl-C or SIGTERM.
+// Run runs the demo until its end, Ctrl-C, SIGTERM or SIGHUP. A second signal ends it at
+// once: the system ends Postgres then, and the next demo removes the files.
 func (c *demoCmd) Run(parent context.Context, a *app) error {
 	if a.File != "" {
 		return usageError{errors.New("--config: the demo reads no file; change its server by --set")}
@@ -36,7 +38,7 @@ func (c *demoCmd) Run(parent context.Context, a *app) error {
 	if err != nil {
 		return usageError{err}
 	}
-	ctx, again, stop := interrupts(parent)
+	ctx, again, stop := interrupts(parent, syscall.SIGHUP) // a terminal that is closed
 	defer stop()
 	return orCut(again, func() error { return d.Run(ctx) })
 }

@@ -11,11 +11,11 @@ import (
 // errCut says that a second signal ended the program before everything had drained.
 var errCut = errors.New("stopped at once: requests in flight were cut")
 
-// interrupts tells of SIGINT and SIGTERM: the first ends ctx, the second closes again.
-// stop gives the signals back.
-func interrupts(parent context.Context) (ctx context.Context, again <-chan struct{}, stop func()) {
+// interrupts tells of SIGINT, SIGTERM and those in more: the first ends ctx, the second
+// closes again. stop gives the signals back.
+func interrupts(parent context.Context, more ...os.Signal) (ctx context.Context, again <-chan struct{}, stop func()) {
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, append(more, os.Interrupt, syscall.SIGTERM)...)
 	ctx, cancel := context.WithCancel(parent)
 	second, gone := make(chan struct{}), make(chan struct{})
 	go func() {
