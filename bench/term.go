@@ -99,7 +99,7 @@ func (r *rig) terminate(ctx context.Context) (drained, error) {
 		return drained{}, err
 	}
 	clients := newClients(p.gateway)
-	defer clients.http.CloseIdleConnections()
+	defer clients.kept.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(ctx, termBefore+termDrain+time.Minute)
 	defer cancel()
 	var running sync.WaitGroup
@@ -139,7 +139,8 @@ func (r *rig) terminate(ctx context.Context) (drained, error) {
 // clients are those of a server that is about to end.
 type clients struct {
 	base string
-	http *http.Client
+	// kept keeps its connections, fresh makes one for each request.
+	kept, fresh *http.Client
 
 	mu       sync.Mutex // guards the fields below
 	signaled time.Time  // zero before the signal
@@ -148,27 +149,36 @@ type clients struct {
 }
 
 func newClients(addr string) *clients {
-	return &clients{base: "http://" + addr, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
+	return &clients{
+		base:  "http://" + addr,
+		kept:  &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
+		fresh: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+	}
 }
 
-// short sends requests until ctx ends, and waits for their answers, which within bounds.
+// short sends requests until ctx ends, every other one on a new connection, and waits for
+// their answers, which within bounds.
 func (c *clients) short(ctx, within context.Context) {
 	var all sync.WaitGroup
 	defer all.Wait()
 	tick := time.NewTicker(time.Second / termRate)
 	defer tick.Stop()
-	for {
+	for n := 0; ; n++ {
+		client := c.kept
+		if n%2 == 0 {
+			client = c.fresh
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			all.Go(func() { c.count(c.get(within)) })
+			all.Go(func() { c.count(c.get(within, client)) })
 		}
 	}
 }
 
-func (c *clients) get(ctx context.Context) error {
-	resp, err := c.ask(ctx, "/item?us=10000")
+func (c *clients) get(ctx context.Context, client *http.Client) error {
+	resp, err := c.ask(ctx, client, "/item?us=10000")
 	if err != nil {
 		return err
 	}
@@ -177,12 +187,12 @@ func (c *clients) get(ctx context.Context) error {
 	return err
 }
 
-func (c *clients) ask(ctx context.Context, path string) (*http.Response, error) {
+func (c *clients) ask(ctx context.Context, client *http.Client, path string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, nil)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := c.http.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -220,7 +230,7 @@ func (c *clients) stream(ctx context.Context, finite bool) {
 	if finite {
 		path = finitePath
 	}
-	resp, err := c.ask(ctx, path)
+	resp, err := c.ask(ctx, c.kept, path)
 	if err != nil {
 		c.judge(false, finite, err)
 		return
