@@ -20,6 +20,8 @@ const maxSocketPath = 107
 type door struct {
 	network, address string
 	key              string // the configuration key that sets address
+	// wrap makes the listener the one to serve on, before Open returns; nil leaves it.
+	wrap func(ln net.Listener) net.Listener
 	// serve answers on ln until ctx ends, then drains and returns.
 	serve func(ctx context.Context, ln net.Listener) error
 
@@ -54,6 +56,9 @@ func (d *door) open(ctx context.Context) error {
 		}
 	}
 	d.listener = ln
+	if d.wrap != nil {
+		d.listener = d.wrap(ln)
+	}
 	bound := ln.Addr().String()
 	d.bound.Store(&bound)
 	return nil
@@ -97,8 +102,11 @@ func (m *Manager) serveGateway(ctx context.Context, ln net.Listener) error {
 }
 
 func (m *Manager) serveAPI(ctx context.Context, ln net.Listener) error {
-	return m.serveAdmin(ctx, m.API.Listener(ln), m.API.HTTPServer())
+	return m.serveAdmin(ctx, ln, m.API.HTTPServer())
 }
+
+// wrapAPI tells the API its port as soon as it is open: the login link has it then.
+func (m *Manager) wrapAPI(ln net.Listener) net.Listener { return m.API.Listener(ln) }
 
 func (m *Manager) serveLocal(ctx context.Context, ln net.Listener) error {
 	srv := m.API.HTTPServer()

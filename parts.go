@@ -24,7 +24,9 @@ import (
 func (m *Manager) parts() []run.Part {
 	cfg := m.Config()
 	m.dataDoor = &door{network: "tcp", address: cfg.Gateway.Listen, key: "gateway.listen", serve: m.serveGateway}
-	m.adminDoor = &door{network: "tcp", address: cfg.API.Listen, key: "api.listen", serve: m.serveAPI}
+	m.adminDoor = &door{
+		network: "tcp", address: cfg.API.Listen, key: "api.listen", wrap: m.wrapAPI, serve: m.serveAPI,
+	}
 	m.localDoor = &door{network: "unix", address: socketPath(cfg.DataDir), key: "data_dir", serve: m.serveLocal}
 	m.beat = newHeartbeat(m, cfg.Metrics.CollectionInterval)
 
