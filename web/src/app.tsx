@@ -1,5 +1,4 @@
 // What is on the screen: the way in, or the dashboard.
-import { useEffect } from 'preact/hooks';
 import { begin, session } from './session.ts';
 import { Login } from './shell/login.tsx';
 import { Shell } from './shell/shell.tsx';
@@ -9,15 +8,6 @@ import { Failure } from './ui/panel.tsx';
 
 export function App() {
   const now = useStore(session);
-  useEffect(() => {
-    const start = () => void begin();
-    start();
-    const onHash = () => {
-      if (location.hash.startsWith('#token=')) start(); // a login link opened in this tab
-    };
-    addEventListener('hashchange', onHash);
-    return () => removeEventListener('hashchange', onHash);
-  }, []);
   switch (now.phase) {
     case 'known':
       return <Shell identity={now.identity} />;

@@ -1,5 +1,5 @@
 // A value that components can watch.
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 
 export class Store<T> {
   #value: T;
@@ -28,7 +28,7 @@ export class Store<T> {
 /** useStore renders again whenever the store's value changes. */
 export function useStore<T>(store: Store<T>): T {
   const [value, setValue] = useState(() => store.get());
-  useEffect(() => {
+  useLayoutEffect(() => {
     const read = () => setValue(() => store.get());
     read(); // it may have changed since the first render
     return store.watch(read);

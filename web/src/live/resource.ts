@@ -1,5 +1,5 @@
 // An answer of the API that is kept fresh while the page is looked at.
-import { useCallback, useEffect, useState } from 'preact/hooks';
+import { useCallback, useLayoutEffect, useState } from 'preact/hooks';
 import { ApiError, get } from '../api/client.ts';
 import type { Envelope } from '../api/types.ts';
 import { useStore } from '../store.ts';
@@ -26,7 +26,8 @@ export function useResource<T>(path: string, every: number, priority: 'high' | '
   const [held, setHeld] = useState<Held<T>>({ path, answer: null, error: null });
   const [round, setRound] = useState(0);
   const nudge = useStore(nudges);
-  useEffect(() => {
+  // A layout effect, so that the question is on its way before the first paint.
+  useLayoutEffect(() => {
     const gone = new AbortController();
     const ask = async () => {
       try {

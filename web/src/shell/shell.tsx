@@ -1,5 +1,5 @@
 // The frame around every page, and the live feed that all pages share.
-import { useEffect } from 'preact/hooks';
+import { useLayoutEffect } from 'preact/hooks';
 import type { CurrentPoint, Identity } from '../api/types.ts';
 import { openFeed } from '../live/feed.ts';
 import { useResource } from '../live/resource.ts';
@@ -10,7 +10,7 @@ import { Banner } from './banner.tsx';
 import { Header } from './header.tsx';
 
 export function Shell({ identity }: { identity: Identity }) {
-  useEffect(openFeed, []);
+  useLayoutEffect(openFeed, []);
   const path = location.pathname;
   const current = useResource<CurrentPoint>('/metrics/current', 30_000);
   const metricsOff = current.answer?.data.enabled === false;
