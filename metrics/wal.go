@@ -169,15 +169,15 @@ func readSegment(path string, each func(rec []byte) error) (damage, err error) {
 	return damage, nil
 }
 
-// dropFragments makes the rest of a record that began on an earlier page into a record of
-// its own, of zeros, which means nothing: a reader must begin at the start of a page, and
-// refuses a page that begins in the middle of a record.
+// dropFragments makes the rest of a record that began on an earlier page, which may go on
+// over several, into records of their own, of zeros, which mean nothing: a reader must begin
+// at the start of a page, and refuses a page that begins in the middle of a record.
 func dropFragments(data []byte) {
-	for off := 0; off+walHeader <= min(len(data), walPage); {
+	for off := 0; off+walHeader <= len(data); {
 		kind := data[off] & fragmentKindMask
 		size := int(binary.BigEndian.Uint16(data[off+1:]))
 		end := off + walHeader + size
-		if (kind != fragmentMiddle && kind != fragmentLast) || end > min(len(data), walPage) {
+		if (kind != fragmentMiddle && kind != fragmentLast) || end > (off/walPage+1)*walPage {
 			return
 		}
 		payload := data[off+walHeader : end]
