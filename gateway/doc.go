@@ -20,8 +20,9 @@
 //
 // # What passes
 //
-// HTTP/1.1 and HTTP/2 (without TLS: by prior knowledge, h2c), bodies as they are, response
-// trailers, informational answers (1xx), event streams token by token, WebSocket. When the
+// HTTP/1.1 and HTTP/2 from clients (without TLS: by prior knowledge, h2c) and what the pool
+// speaks to servers (of balancer.Pool: HTTP/2 over TLS, HTTP/1.1 otherwise), bodies as they
+// are, response trailers, informational answers (1xx), event streams token by token, WebSocket. When the
 // client goes away the request to the server is cancelled at once. A body that breaks off at
 // the server breaks off at the client too: a truncated answer never looks whole.
 //
