@@ -33,7 +33,7 @@
 // The table is that of github.com/maypok86/otter/v2, which was the fastest to read. Its policy is
 // not used: it evicts after the fact, at times half as much again as its maximum later, and sizes
 // its parts by a maximum in one unit, so that it cannot serve two bounds; asked only for its
-// coldest entry while the other bound was the one that is reached, it lost up to 20 points of hit
+// coldest entry while the other bound was the one that is reached, it lost up to 10 points of hit
 // ratio. The order of eviction is S3-FIFO, within a point of otter's or above it on all traces
 // tried but one: a loop over more keys than fit, where it finds nothing and otter half. Run
 // go test -run HitRatio -v for the comparison.
