@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 	"syscall"
@@ -25,10 +26,11 @@ const (
 // measureTerm ends a server under load with SIGTERM.
 //
 // A short request has failed when its client, net/http's, gets an error or another status
-// than 200, but for one case: after the signal no connection can be made (refused), which
-// sends a client behind any load balancer elsewhere. A request that was written to a
-// connection as the server closed it, and that net/http therefore sends again, counts by
-// what becomes of it then.
+// than 200, but for one case: after the signal no connection can be made (refused, or reset
+// before it was there), so that nothing was sent, which sends a client behind any load
+// balancer elsewhere. A request that was written to a connection as the server closed it
+// has failed, unless net/http sends it again, as it does on connections that had answered
+// before: then what becomes of it counts.
 //
 // A stream ends cleanly when all its events came. One that would go on for ever has to
 // end by the drain deadline, and no sooner.
@@ -209,12 +211,18 @@ func (c *clients) count(err error) {
 	switch {
 	case err == nil:
 		c.answered++
-	case errors.Is(err, syscall.ECONNREFUSED) && !c.signaled.IsZero():
+	case unsent(err) && !c.signaled.IsZero():
 		c.refused++
 	default:
 		c.failed++
 		c.firstErr = err
 	}
+}
+
+// unsent reports whether there was no connection to send on.
+func unsent(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial" && (errors.Is(op, syscall.ECONNREFUSED) || errors.Is(op, syscall.ECONNRESET))
 }
 
 // Streams that end within the drain take about five seconds from before the signal on.

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -16,15 +18,18 @@ import (
 
 func TestClientsCount(t *testing.T) {
 	t.Parallel()
-	refused := fmt.Errorf("dial: %w", syscall.ECONNREFUSED)
+	refused := fmt.Errorf("ask: %w", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED})
+	reset := &net.OpError{Op: "dial", Err: syscall.ECONNRESET}
 	c := newClients("127.0.0.1:1")
 	c.count(nil)
 	c.count(refused) // nobody has asked the server to end
 	c.signal()
 	c.count(refused)
-	c.count(syscall.ECONNRESET)
-	if d := c.tally(); d.answered != 1 || d.refused != 1 || d.failed != 2 {
-		t.Errorf("answered %d, refused %d, failed %d; want 1, 1, 2", d.answered, d.refused, d.failed)
+	c.count(reset)
+	c.count(&net.OpError{Op: "read", Err: syscall.ECONNRESET}) // this one had been sent
+	c.count(io.EOF)
+	if d := c.tally(); d.answered != 1 || d.refused != 2 || d.failed != 3 {
+		t.Errorf("answered %d, refused %d, failed %d; want 1, 2, 3", d.answered, d.refused, d.failed)
 	}
 }
 
