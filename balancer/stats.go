@@ -13,76 +13,76 @@ const (
 // Stats are a pool's figures at one instant. Every number is finite.
 type Stats struct {
 	// Strategy is the one in force.
-	Strategy string
+	Strategy string `json:"strategy"`
 	// TotalServers and HealthyServers count the pool; a degraded server counts as healthy.
-	TotalServers   int
-	HealthyServers int
+	TotalServers   int `json:"total_servers"`
+	HealthyServers int `json:"healthy_servers"`
 	// Requests are calls made to the pool, Succeeded and Failed how they ended in the end,
 	// Cancelled those that the caller gave up, Rejected those that no server could take
 	// (counted in Failed too), Retries further attempts.
-	Requests  uint64
-	Succeeded uint64
-	Failed    uint64
-	Cancelled uint64
-	Rejected  uint64
-	Retries   uint64
+	Requests  uint64 `json:"requests"`
+	Succeeded uint64 `json:"succeeded"`
+	Failed    uint64 `json:"failed"`
+	Cancelled uint64 `json:"cancelled"`
+	Rejected  uint64 `json:"rejected"`
+	Retries   uint64 `json:"retries"`
 	// RetriesDenied are retries that the budget did not allow.
-	RetriesDenied uint64
+	RetriesDenied uint64 `json:"retries_denied"`
 	// Cut are calls cancelled at a drain timeout.
-	Cut uint64
+	Cut uint64 `json:"cut"`
 	// SuccessPercent is 100 × Succeeded / (Succeeded + Failed), 100 when there was none.
-	SuccessPercent float64
+	SuccessPercent float64 `json:"success_percent"`
 	// MeanResponseSeconds covers the last one to two minutes, or all time when they had none.
-	MeanResponseSeconds float64
+	MeanResponseSeconds float64 `json:"mean_response_seconds"`
 	// RequestsPerSecond counts attempts that ended in the last ten seconds.
-	RequestsPerSecond float64
+	RequestsPerSecond float64 `json:"requests_per_second"`
 	// ActiveConnections are the calls in flight.
-	ActiveConnections int
+	ActiveConnections int `json:"active_connections"`
 	// Panic says that health is ignored because too few servers are usable.
-	Panic bool
+	Panic bool `json:"panic"`
 	// Distribution counts attempts by server id, Servers holds each server's own figures.
-	Distribution map[string]uint64
-	Servers      map[string]ServerStats
+	Distribution map[string]uint64      `json:"distribution"`
+	Servers      map[string]ServerStats `json:"servers"`
 }
 
 // ServerStats are a server's figures at one instant. Every number is finite.
 type ServerStats struct {
-	ID             string
-	URL            string
-	Weight         float64
-	MaxConnections int
+	ID             string  `json:"id"`
+	URL            string  `json:"url"`
+	Weight         float64 `json:"weight"`
+	MaxConnections int     `json:"max_connections"`
 	// Status is healthy, degraded, unhealthy or maintenance, Reason says why and Since
 	// since when.
-	Status string
-	Reason string
-	Since  time.Time
+	Status string    `json:"status"`
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since,omitzero"`
 	// ActiveConnections are the calls in flight.
-	ActiveConnections int
+	ActiveConnections int `json:"active_connections"`
 	// LoadScore explains, it does not decide: 0.3 × response time (of 1 s) + 0.3 ×
 	// connections (of max_connections, or 100) + 0.2 × error share + 0.2 × reported load,
 	// each 0..1. Lower is better.
-	LoadScore float64
+	LoadScore float64 `json:"load_score"`
 	// MeanResponseSeconds, P50Seconds, P99Seconds and ErrorPercent cover the last one to
 	// two minutes, or all time (quantiles: zero) when they had no request.
-	MeanResponseSeconds float64
-	P50Seconds          float64
-	P99Seconds          float64
-	ErrorPercent        float64
+	MeanResponseSeconds float64 `json:"mean_response_seconds"`
+	P50Seconds          float64 `json:"p50_seconds"`
+	P99Seconds          float64 `json:"p99_seconds"`
+	ErrorPercent        float64 `json:"error_percent"`
 	// RequestsPerSecond counts attempts that ended in the last ten seconds.
-	RequestsPerSecond float64
+	RequestsPerSecond float64 `json:"requests_per_second"`
 	// Requests are attempts that began, of which Failed and Cancelled ended so.
-	Requests  uint64
-	Failed    uint64
-	Cancelled uint64
+	Requests  uint64 `json:"requests"`
+	Failed    uint64 `json:"failed"`
+	Cancelled uint64 `json:"cancelled"`
 	// Ejections count how often consecutive failures took the server out.
-	Ejections uint64
+	Ejections uint64 `json:"ejections"`
 	// LoadRatio is the load that the server last reported, 0..1; LoadReported is when.
-	LoadRatio    float64
-	LoadReported time.Time
+	LoadRatio    float64   `json:"load_ratio"`
+	LoadReported time.Time `json:"load_reported,omitzero"`
 	// LastCheck is the last active check, zero before the first; LastCheckError is empty
 	// when it was good.
-	LastCheck      time.Time
-	LastCheckError string
+	LastCheck      time.Time `json:"last_check,omitzero"`
+	LastCheckError string    `json:"last_check_error"`
 
 	answered     uint64 // responses in all and their time
 	totalSeconds float64
