@@ -41,6 +41,11 @@ export function percent(p: number): Figure {
   return { value, unit: '%' };
 }
 
+/** score is a health score without decimals; it is 100 only when no point is lost. */
+export function score(points: number): number {
+  return points < 100 ? Math.min(99, Math.round(points)) : 100;
+}
+
 /** duration takes milliseconds. */
 export function duration(ms: number): Figure {
   if (ms < 1_000) return { value: digits(ms), unit: 'ms' };

@@ -1,6 +1,7 @@
 // The first page: verdict, alerts, figures now and over time, then what they are made of.
 import { useEffect } from 'preact/hooks';
 import type { Alert, BalancerStats, CacheStats, CurrentPoint, Recommendations, SystemStatus } from '../api/types.ts';
+import { score } from '../format.ts';
 import { feed } from '../live/feed.ts';
 import { type Resource, useResource } from '../live/resource.ts';
 import { useStore } from '../store.ts';
@@ -26,8 +27,8 @@ export function Overview({ current }: { current: Resource<CurrentPoint> }) {
   const alerts = useResource<Alert[]>('/alerts', often);
   const recommendations = useResource<Recommendations>('/recommendations', often, 'low');
   const history = useHistory(now.frame);
-  const score = now.frame?.status.health_score ?? status.answer?.data.health_score;
-  useTitle(score, alerts.answer?.data ?? []);
+  const points = now.frame?.status.health_score ?? status.answer?.data.health_score;
+  useTitle(points, alerts.answer?.data ?? []);
   return (
     <>
       <h1 class="sr-only">Overview</h1>
@@ -51,10 +52,10 @@ export function Overview({ current }: { current: Resource<CurrentPoint> }) {
 }
 
 /** useTitle makes the tab tell what is wrong while another one is looked at. */
-function useTitle(score: number | undefined, alerts: Alert[]): void {
+function useTitle(points: number | undefined, alerts: Alert[]): void {
   const firing = alerts.filter((a) => a.status === 'firing').length;
   useEffect(() => {
     const state = firing > 0 ? `(${firing}) ` : '';
-    document.title = score === undefined ? 'Upshift' : `${state}${Math.round(score)} · Upshift`;
-  }, [score, firing]);
+    document.title = points === undefined ? 'Upshift' : `${state}${score(points)} · Upshift`;
+  }, [points, firing]);
 }

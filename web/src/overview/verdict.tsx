@@ -1,6 +1,6 @@
 // How well it goes: one number, and where each lost point went.
 import type { Cause, SystemStatus, Verdict } from '../api/types.ts';
-import { percent, sentence, text, words } from '../format.ts';
+import { percent, score, sentence, text, words } from '../format.ts';
 import type { Resource } from '../live/resource.ts';
 import { Answered, Panel } from '../ui/panel.tsx';
 import { Ring } from '../ui/spark.tsx';
@@ -25,14 +25,13 @@ export function VerdictPanel({ status, live, class: extra = '' }: Props) {
 
 function Judged({ status, verdict }: { status: SystemStatus; verdict: Verdict }) {
   const tone = toneOf(verdict.status);
-  const score = Math.round(verdict.health_score);
   return (
     <div class="flex grow flex-col justify-between gap-3">
       <div class="grid grid-cols-[auto_1fr] gap-x-5 gap-y-2">
         <div class="relative size-20 sm:row-span-2">
           <Ring score={verdict.health_score} class={inkOf(tone)} />
           <p class="absolute inset-0 flex flex-col items-center justify-center">
-            <span class="text-2xl leading-7 font-semibold">{score}</span>
+            <span class="text-2xl leading-7 font-semibold">{score(verdict.health_score)}</span>
             <span class="text-2xs text-dim">
               <span class="sr-only">health score </span>of 100
             </span>
@@ -63,9 +62,10 @@ function Judged({ status, verdict }: { status: SystemStatus; verdict: Verdict })
 function outcome(v: Verdict): string {
   const first = v.causes[0];
   if (!first) return 'No part has lost a point.';
-  const lost = Math.round(100 - v.health_score);
-  const points = lost === 1 ? 'point' : 'points';
-  return `${lost === 0 ? 'Less than a point' : `${lost} ${points}`} lost, most of it to the ${first.component.replaceAll('_', ' ')}.`;
+  const lost = 100 - v.health_score;
+  const points = 100 - score(v.health_score);
+  const amount = lost < 1 ? 'Less than a point' : `${points} ${points === 1 ? 'point' : 'points'}`;
+  return `${amount} lost, most of it to the ${first.component.replaceAll('_', ' ')}.`;
 }
 
 function Causes({ causes }: { causes: Cause[] }) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { bytes, count, duration, percent, rate, sentence, span, text, words } from '../../src/format.ts';
+import { bytes, count, duration, percent, rate, score, sentence, span, text, words } from '../../src/format.ts';
 
 /** plain writes a no-break space as one that can be read here. */
 const plain = (s: string) => s.replaceAll('\u00a0', ' ');
@@ -38,3 +38,5 @@ table('span', span, [[0.2, '0 s'], [42, '42 s'], [300, '5 min'], [7_200, '2 h'],
 table('words', words, [['load_balancer', 'Load balancer'], ['cpu_usage', 'CPU usage'], ['api', 'API'], ['adaptive', 'Adaptive'], ['', '']]);
 
 table('sentence', sentence, [['the login is over', 'The login is over'], ['6 % of 12 failed', '6 % of 12 failed'], ['', '']]);
+
+table('score', (n: number) => `${score(n)}`, [[0, '0'], [41.6, '42'], [99.5, '99'], [99.99, '99'], [100, '100']]);
