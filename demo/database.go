@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -50,13 +51,31 @@ func startDatabase(ctx context.Context, c *corpus) (*database, error) {
 		return nil, err
 	}
 	d := &database{cluster: cluster, watch: func(*pgxpool.Pool) {}}
+	if err := makeRole(ctx, cluster); err != nil {
+		return nil, errors.Join(fmt.Errorf("make the role of the database: %w", err), d.stop())
+	}
 	if err := fill(ctx, d.url(), c); err != nil {
 		return nil, errors.Join(fmt.Errorf("fill the database: %w", err), d.stop())
 	}
 	return d, nil
 }
 
-func (d *database) url() string { return d.cluster.URL() }
+// role owns the tables and may see all statistics, and has no more power than that.
+const role = "rag"
+
+func makeRole(ctx context.Context, cluster *pgtest.Cluster) (err error) {
+	conn, err := pgx.Connect(ctx, cluster.URL())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
+	password := strings.ReplaceAll(cluster.Password(), "'", "''") // a role takes no parameters
+	_, err = conn.Exec(ctx, "CREATE ROLE "+role+" LOGIN PASSWORD '"+password+"' IN ROLE pg_monitor;"+
+		"GRANT CREATE ON SCHEMA public TO "+role)
+	return err
+}
+
+func (d *database) url() string { return d.cluster.URLFor(role, d.cluster.Password(), "postgres") }
 
 // open makes the pool of the agents. The monitor, if there is one, counts its statements
 // and shows its connections.

@@ -174,6 +174,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	<-arrived
 	s.signal(syscall.SIGTERM)
 	s.expect(s.stderr, `"msg":"draining"`)
+	time.Sleep(2 * sameSignal) // not a wait for something: the time between two key presses
 	began := time.Now()
 	s.signal(syscall.SIGTERM)
 	s.expect(s.stderr, "upshift: stopped at once")
