@@ -77,3 +77,14 @@ upshift_cache_tags 1
 		}
 	}
 }
+
+// A cache that was asked once has an access time: the first lookup is measured.
+func TestTheFirstLookupIsMeasured(t *testing.T) {
+	t.Parallel()
+	g := newGroup(t, Config{})
+	c := named(t, g, "once", Options[int]{})
+	c.Get("a")
+	if s := g.Stats(); s.MeanAccessSeconds <= 0 || s.Caches["once"].AccessSamples != 1 {
+		t.Errorf("got %+v, want one sample above zero", s)
+	}
+}

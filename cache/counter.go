@@ -32,9 +32,9 @@ func (s *striped) sum() (hits, misses uint64) {
 	return hits, misses
 }
 
-// due reports whether this lookup is one to measure.
+// due reports whether this lookup is one to measure: the first of each stripe is.
 func (s *stripe) due() bool {
-	return (s.hits.Load()+s.misses.Load())%SampleEvery == SampleEvery-1
+	return (s.hits.Load()+s.misses.Load())%SampleEvery == 0
 }
 
 // cause says why an entry left.
