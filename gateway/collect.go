@@ -56,7 +56,7 @@ func singles() []single {
 func families() []family {
 	return []family{
 		{
-			describe("requests_total", "Requests by status class.", "code"),
+			describe("requests_total", "Requests by status class; an answer that broke off is 5xx.", "code"),
 			func(s Stats) map[string]uint64 { return s.ByClass },
 		},
 		{

@@ -95,16 +95,18 @@ func (x *exchange) account(aborted bool) {
 	c, w := &x.g.count, &x.writer
 	took := time.Since(x.began)
 	drained := errors.Is(context.Cause(x), errDrained)
+	broken := false
 	switch {
 	case aborted && !drained && (w.failed || x.Err() != nil):
 		x.gone = true
 	case aborted && !drained:
 		c.upstream[faultTruncated].Add(1)
+		broken = true
 	}
 	if x.gone {
 		c.clientsGone.Add(1)
 	}
-	c.classes[w.class(x.gone, aborted)].Add(1)
+	c.classes[w.class(x.gone, aborted, broken)].Add(1)
 	c.bytesOut.Add(uint64(w.bytes))
 	c.outcomes[x.outcome].Add(1)
 	if w.first == 0 {

@@ -134,8 +134,8 @@ func TestStreamThatHangsIsCut(t *testing.T) {
 	if got.body != "data: x\n\n" || got.err == nil {
 		t.Errorf("got %q, %v; want the event and a cut", got.body, got.err)
 	}
-	if s := r.gw.Stats(); s.UpstreamErrors["truncated"] != 1 {
-		t.Errorf("counted %v, want one truncated", s.UpstreamErrors)
+	if s := r.gw.Stats(); s.UpstreamErrors["truncated"] != 1 || s.ByClass["5xx"] != 1 {
+		t.Errorf("counted %v and %v, want one truncated, a failure", s.UpstreamErrors, s.ByClass)
 	}
 }
 

@@ -6,7 +6,7 @@ import "sync/atomic"
 type Stats struct {
 	// Requests are those answered, given up and refused; ByClass is the same by status class,
 	// "1xx" being upgraded connections and 499, a client that left before its answer, being
-	// "4xx".
+	// "4xx". An answer that the server broke off is "5xx", whatever its status was.
 	Requests uint64            `json:"requests"`
 	ByClass  map[string]uint64 `json:"by_class"`
 	// InFlight are under way now, streams and upgraded connections included.

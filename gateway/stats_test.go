@@ -61,7 +61,7 @@ func TestCollect(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `
-# HELP upshift_gateway_requests_total Requests by status class.
+# HELP upshift_gateway_requests_total Requests by status class; an answer that broke off is 5xx.
 # TYPE upshift_gateway_requests_total counter
 upshift_gateway_requests_total{code="1xx"} 0
 upshift_gateway_requests_total{code="2xx"} 3

@@ -53,10 +53,12 @@ func (w *writer) arm(now time.Duration) {
 func (w *writer) started() bool { return w.status != 0 }
 
 // class is the status class of the answer.
-func (w *writer) class(gone, aborted bool) int {
+func (w *writer) class(gone, aborted, broken bool) int {
 	switch {
 	case w.hijacked:
 		return 1
+	case broken:
+		return 5 // whatever its status said, the client got no whole answer
 	case w.status == 0 && gone:
 		return statusGone / 100
 	case w.status == 0 && aborted:

@@ -1,6 +1,7 @@
 package profiler
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -32,10 +33,27 @@ func (p *Profiler) Handler(name string, next http.Handler) http.Handler {
 		frame.traceparent = r.Header.Get("Traceparent")
 		sw := &statusWriter{ResponseWriter: w}
 		returned := false
-		defer func() { call.leave(sw.failure(), returned, recover()) }()
+		defer func() { call.leaveHandler(r, sw.failure(), returned, recover()) }()
 		next.ServeHTTP(sw.shaped(), r.WithContext(frame))
 		returned = true
 	})
+}
+
+// errBrokenOff is an answer that its handler gave up.
+var errBrokenOff = errors.New("answer broken off")
+
+// leaveHandler is leave for a handler. http.ErrAbortHandler is net/http's way to break an
+// answer off and no panic of the code: a failure, unless the client had left.
+func (c Call) leaveHandler(r *http.Request, err error, returned bool, value any) {
+	if value != http.ErrAbortHandler { //nolint:errorlint // the very value
+		c.leave(err, returned, value)
+		return
+	}
+	if err == nil && r.Context().Err() == nil {
+		err = errBrokenOff
+	}
+	c.leave(err, true, nil)
+	panic(value)
 }
 
 // statusWriter remembers the final status of a response.

@@ -2,6 +2,7 @@ package profiler
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -55,6 +56,44 @@ func TestHandlerRecordsStatusAndPanic(t *testing.T) {
 	}
 	if nested := mustFunction(t, p, "nested"); nested.Exemplars[0].TraceID != trace {
 		t.Errorf("the trace id does not reach nested calls: %+v", nested.Exemplars[0])
+	}
+}
+
+// An answer that is broken off is a failure and no panic; when the client left first, it is
+// the client's own doing.
+func TestHandlerTellsWhoBrokeOff(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		gone   bool
+		errors uint64
+	}{"the handler": {false, 1}, "the client": {true, 0}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProfiler(t, Config{})
+			h := p.Handler("chat", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+			ctx, leave := context.WithCancel(t.Context())
+			defer leave()
+			if tc.gone {
+				leave()
+			}
+			func() {
+				defer func() {
+					if v := recover(); v != http.ErrAbortHandler { //nolint:errorlint // the very value
+						t.Errorf("panic value %v, want http.ErrAbortHandler", v)
+					}
+				}()
+				h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx))
+			}()
+			s := mustFunction(t, p, "chat")
+			if s.Calls != 1 || s.Errors != tc.errors {
+				t.Errorf("calls %d, errors %d; want 1, %d", s.Calls, s.Errors, tc.errors)
+			}
+			for _, e := range s.RecentErrors {
+				if e.Panicked || e.Error != "answer broken off" {
+					t.Errorf("kept %+v", e)
+				}
+			}
+		})
 	}
 }
 
