@@ -22,10 +22,11 @@ type door struct {
 	key              string // the configuration key that sets address
 	// wrap makes the listener the one to serve on, before Open returns; nil leaves it.
 	wrap func(ln net.Listener) net.Listener
-	// serve answers on ln until ctx ends, then drains and returns.
-	serve func(ctx context.Context, ln net.Listener) error
+	// serve answers on ln until ctx ends, then drains until drain ends, and returns.
+	serve func(ctx, drain context.Context, ln net.Listener) error
 
 	listener net.Listener
+	cut      atomic.Pointer[context.CancelFunc] // ends drain
 	bound    atomic.Pointer[string]
 }
 
@@ -64,7 +65,19 @@ func (d *door) open(ctx context.Context) error {
 	return nil
 }
 
-func (d *door) run(ctx context.Context) error { return d.serve(ctx, d.listener) }
+func (d *door) run(ctx context.Context) error {
+	drain, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	d.cut.Store(&cut)
+	return d.serve(ctx, drain, d.listener)
+}
+
+// hurry ends the drain: what is still under way is cut.
+func (d *door) hurry() {
+	if cut := d.cut.Load(); cut != nil {
+		(*cut)()
+	}
+}
 
 func (d *door) close(context.Context) error {
 	if err := d.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
@@ -81,7 +94,7 @@ func (d *door) addr() string {
 }
 
 // serveUntil serves srv on ln until ctx ends and then calls shutdown, which drains.
-func serveUntil(ctx context.Context, srv *http.Server, ln net.Listener, shutdown func(context.Context) error) error {
+func serveUntil(ctx context.Context, srv *http.Server, ln net.Listener, shutdown func() error) error {
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()
 	select {
@@ -89,37 +102,37 @@ func serveUntil(ctx context.Context, srv *http.Server, ln net.Listener, shutdown
 		return err
 	case <-ctx.Done():
 	}
-	err := shutdown(context.WithoutCancel(ctx))
+	err := shutdown()
 	if serveErr := <-failed; !errors.Is(serveErr, http.ErrServerClosed) {
 		err = errors.Join(err, serveErr)
 	}
 	return err
 }
 
-func (m *Manager) serveGateway(ctx context.Context, ln net.Listener) error {
+func (m *Manager) serveGateway(ctx, drain context.Context, ln net.Listener) error {
 	srv := m.Gateway.Server() //nolint:contextcheck // a server outlives the context it is made under
-	return serveUntil(ctx, srv, ln, func(ctx context.Context) error { return m.Gateway.Shutdown(ctx, srv) })
+	return serveUntil(ctx, srv, ln, func() error { return m.Gateway.Shutdown(drain, srv) })
 }
 
-func (m *Manager) serveAPI(ctx context.Context, ln net.Listener) error {
-	return m.serveAdmin(ctx, ln, m.API.HTTPServer())
+func (m *Manager) serveAPI(ctx, drain context.Context, ln net.Listener) error {
+	return m.serveAdmin(ctx, drain, ln, m.API.HTTPServer())
 }
 
 // wrapAPI tells the API its port as soon as it is open: the login link has it then.
 func (m *Manager) wrapAPI(ln net.Listener) net.Listener { return m.API.Listener(ln) }
 
-func (m *Manager) serveLocal(ctx context.Context, ln net.Listener) error {
+func (m *Manager) serveLocal(ctx, drain context.Context, ln net.Listener) error {
 	srv := m.API.HTTPServer()
 	srv.Handler = m.API.LocalHandler()
-	return m.serveAdmin(ctx, ln, srv)
+	return m.serveAdmin(ctx, drain, ln, srv)
 }
 
-func (m *Manager) serveAdmin(ctx context.Context, ln net.Listener, srv *http.Server) error {
-	return serveUntil(ctx, srv, ln, func(ctx context.Context) error {
+func (m *Manager) serveAdmin(ctx, drain context.Context, ln net.Listener, srv *http.Server) error {
+	return serveUntil(ctx, srv, ln, func() error {
 		m.API.Hub().Close()
-		ctx, cancel := context.WithTimeout(ctx, adminDrain)
+		drain, cancel := context.WithTimeout(drain, adminDrain)
 		defer cancel()
-		if err := srv.Shutdown(ctx); err != nil {
+		if err := srv.Shutdown(drain); err != nil {
 			return srv.Close()
 		}
 		return nil

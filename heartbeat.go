@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sentientcore/upshift/alert"
+	"github.com/sentientcore/upshift/advisor"
 	"github.com/sentientcore/upshift/api"
 )
 
@@ -15,13 +15,16 @@ import (
 const liveEvery = time.Second
 
 // heartbeat is the one tick: gather → append → evaluate → publish, always in this
-// order, so that an alert always speaks of data that a chart can show.
+// order, so that an alert always speaks of data that a chart can show. Where metrics are
+// off it only publishes.
 type heartbeat struct {
 	m     *Manager
 	every atomic.Int64 // nanoseconds
 	wake  chan struct{}
 	// lastError is what the last beat could not do; nil when it went well.
 	lastError atomic.Pointer[error]
+	// told are the findings of the last beat: the digest and the priority by id.
+	told map[string][2]string
 }
 
 func newHeartbeat(m *Manager, every time.Duration) *heartbeat {
@@ -43,10 +46,6 @@ func (h *heartbeat) setEvery(every time.Duration) {
 
 // Run beats until ctx ends, and once more then, so that the last interval is kept.
 func (h *heartbeat) Run(ctx context.Context) error {
-	if h.m.Metrics == nil {
-		<-ctx.Done()
-		return nil
-	}
 	live := time.NewTicker(liveEvery)
 	defer live.Stop()
 	beat := time.NewTimer(0) // the first beat at once: charts have a point from the start
@@ -82,6 +81,10 @@ func (h *heartbeat) note(err error) {
 }
 
 func (h *heartbeat) beat(ctx context.Context, at time.Time) error {
+	defer h.recommend()
+	if h.m.Metrics == nil {
+		return nil
+	}
 	families, gatherErr := h.m.Registry.Gather()
 	if gatherErr != nil {
 		gatherErr = fmt.Errorf("gather: %w", gatherErr)
@@ -99,7 +102,20 @@ func (h *heartbeat) beat(ctx context.Context, at time.Time) error {
 	return errors.Join(gatherErr, err)
 }
 
-func (h *heartbeat) publish(event string, v alert.Transition) {
+// recommend publishes the findings that are new since the last beat, or more or less urgent.
+func (h *heartbeat) recommend() {
+	found := advisor.Findings(h.m.Snapshot())
+	now := make(map[string][2]string, len(found))
+	for _, f := range found {
+		now[f.ID] = [2]string{f.Digest, f.Priority}
+		if h.told[f.ID] != now[f.ID] {
+			h.publish(api.EventRecommendation, f)
+		}
+	}
+	h.told = now
+}
+
+func (h *heartbeat) publish(event string, v any) {
 	if h.m.API != nil {
 		h.m.API.Hub().Publish(event, v)
 	}

@@ -53,7 +53,9 @@ func (f *frame) publish(ctx context.Context, at time.Time) {
 		return
 	}
 	f.failed = false
-	rates(&v.Current, f.past[0], now)
+	if v.Current.Enabled {
+		rates(&v.Current, f.past[0], now)
+	}
 	f.m.API.Hub().Publish(api.EventMetrics, v)
 }
 

@@ -1,7 +1,6 @@
 package upshift_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/sentientcore/upshift"
@@ -327,6 +327,7 @@ func TestReloadIsAllOrNothing(t *testing.T) {
 
 	next.Gateway.Listen = cfg.Gateway.Listen
 	next.LoadBalancer.Servers = []balancer.ServerConfig{{ID: "b", URL: backend(t, "second")}}
+	next.Metrics.CollectionInterval = 5 * time.Second
 	if err := m.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -335,6 +336,9 @@ func TestReloadIsAllOrNothing(t *testing.T) {
 	}
 	if got := m.Settings(); len(got) != 1 || got[0].Origin != "test" {
 		t.Errorf("settings: got %v", got)
+	}
+	if got := m.Metrics.Config().CollectionInterval; got != 5*time.Second {
+		t.Errorf("the store works with collections every %v", got)
 	}
 	if m.Config().Cache.DefaultTTL != time.Minute {
 		t.Error("cache.default_ttl was not put in force")
@@ -346,50 +350,6 @@ func TestReloadWithoutALoader(t *testing.T) {
 	m := start(t, testConfig(t), upshift.Collaborators{})
 	if err := m.Reload(t.Context()); !errors.Is(err, upshift.ErrNoReload) {
 		t.Errorf("got %v, want ErrNoReload", err)
-	}
-}
-
-// Requests in flight finish while the doors close.
-func TestShutdownDrains(t *testing.T) {
-	t.Parallel()
-	arrived, release := make(chan struct{}), make(chan struct{})
-	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		close(arrived)
-		<-release
-		io.WriteString(w, "late but whole")
-	}))
-	defer slow.Close()
-	m, err := upshift.New(testConfig(t, slow.URL), upshift.Collaborators{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	type result struct {
-		status int
-		body   string
-	}
-	answered, stopped := make(chan result, 1), make(chan error, 1)
-	url := "http://" + m.GatewayAddr() + "/"
-	go func() {
-		status, body := get(t, url)
-		answered <- result{status, body}
-	}()
-	<-arrived
-	go func() { stopped <- m.Shutdown(context.Background()) }()
-	for m.Ready() == nil {
-		time.Sleep(time.Millisecond) // until the shutdown has begun
-	}
-	close(release)
-	if got := <-answered; got.status != http.StatusOK || got.body != "late but whole" {
-		t.Errorf("the request in flight got %+v", got)
-	}
-	if err := <-stopped; err != nil {
-		t.Error(err)
-	}
-	if err := m.Start(t.Context()); err == nil {
-		t.Error("started again after a shutdown")
 	}
 }
 
@@ -427,42 +387,27 @@ func TestAnUnreachableDatabaseDegradesItsPartOnly(t *testing.T) {
 	}
 }
 
-// The heartbeat stores what the gateway counted, and dashboards hear of it.
-func TestALiveFrameCarriesTheTraffic(t *testing.T) {
+// A section that says nothing means its defaults: above all, loopback.
+func TestEmptySectionsMeanTheDefaults(t *testing.T) {
 	t.Parallel()
-	m := start(t, testConfig(t, backend(t, "ok")), upshift.Collaborators{})
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+m.APIAddr()+"/api/performance/events", nil)
+	cfg := upshift.Config{DataDir: t.TempDir()}
+	cfg.Metrics.Enabled = true
+	m, err := upshift.New(cfg, upshift.Collaborators{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+testToken)
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Do(req)
-	if err != nil {
-		t.Fatal(err)
+	if diff := cmp.Diff(cfg.WithDefaults(), m.Config()); diff != "" {
+		t.Errorf("in force (-want +got):\n%s", diff)
 	}
-	defer resp.Body.Close()
-	lines := bufio.NewScanner(resp.Body)
-	lines.Buffer(nil, 1<<20)
-	for sent := false; lines.Scan(); {
-		data, ok := strings.CutPrefix(lines.Text(), "data: ")
-		if !ok {
-			continue
-		}
-		if !sent {
-			sent = true
-			for range 20 {
-				get(t, "http://"+m.GatewayAddr()+"/")
-			}
-			continue
-		}
-		var f api.Frame
-		if err := json.Unmarshal([]byte(data), &f); err != nil {
-			t.Fatal(err)
-		}
-		if f.Current.RequestsPerSecond > 0 && f.LoadBalancer.Stats.TotalRequests == 20 && f.Status.Status != "" {
-			return
-		}
+	if err := m.Apply(cfg); err != nil {
+		t.Errorf("the same configuration again: %v", err)
 	}
-	t.Error("the stream ended without a frame that shows the requests:", lines.Err())
+}
+
+func TestTheAdminPlaneCountsItself(t *testing.T) {
+	t.Parallel()
+	m := start(t, testConfig(t), upshift.Collaborators{})
+	if _, text := get(t, "http://"+m.APIAddr()+"/metrics"); !strings.Contains(text, "\nupshift_api_requests_total ") {
+		t.Error("/metrics has no figures of the admin plane")
+	}
 }

@@ -135,7 +135,7 @@ func (m *Manager) openAPI(context.Context) error {
 		return err
 	}
 	m.API = server
-	return nil
+	return m.Registry.Register(server)
 }
 
 func (m *Manager) runAPI(ctx context.Context) error { return m.API.Run(ctx) }

@@ -20,11 +20,13 @@ func (m *Manager) Reload(context.Context) error {
 	if m.collab.Load == nil {
 		return ErrNoReload
 	}
+	m.applying.Lock()
+	defer m.applying.Unlock()
 	next, settings, err := m.collab.Load()
 	if err != nil {
 		return err
 	}
-	if err := m.Apply(next); err != nil {
+	if err := m.apply(next); err != nil {
 		return err
 	}
 	m.settings.Store(&settings)
@@ -34,9 +36,18 @@ func (m *Manager) Reload(context.Context) error {
 
 // Apply puts next in force while running; see [Manager.Reload].
 func (m *Manager) Apply(next Config) error {
+	m.applying.Lock()
+	defer m.applying.Unlock()
+	return m.apply(next)
+}
+
+// apply expects that nobody else applies. Once Validate and needsRestart have let next
+// pass, no part refuses it.
+func (m *Manager) apply(next Config) error {
 	if err := next.Validate(); err != nil {
 		return err
 	}
+	next = next.WithDefaults()
 	now := m.Config()
 	if err := needsRestart(now, next); err != nil {
 		return err
@@ -55,6 +66,9 @@ func (m *Manager) Apply(next Config) error {
 	}
 	if m.Alerts != nil {
 		errs = append(errs, m.Alerts.Apply(next.Alerts, next.Thresholds))
+	}
+	if m.Metrics != nil {
+		errs = append(errs, m.Metrics.Apply(next.Metrics.Config))
 	}
 	m.beat.setEvery(next.Metrics.CollectionInterval)
 	m.config.Store(&next)

@@ -48,7 +48,7 @@ func (m *Manager) Snapshot() advisor.Snapshot {
 	}
 	gatewayStats, profilerStats := m.Gateway.Stats(), m.Profiler.Stats()
 	s.Gateway, s.Profiler = &gatewayStats, &profilerStats
-	if m.Alerts != nil {
+	if m.started.Load() && m.Alerts != nil {
 		s.Alerts = m.Alerts.Active()
 	}
 	return s

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -45,6 +46,7 @@ type Manager struct {
 	Alerts  *alert.Engine
 	API     *api.Server
 
+	applying sync.Mutex // one Reload or Apply at a time
 	collab   Collaborators
 	logger   *slog.Logger
 	config   atomic.Pointer[Config]
@@ -79,6 +81,7 @@ func New(cfg Config, collab Collaborators) (*Manager, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	cfg = cfg.WithDefaults()
 	if collab.Logger == nil {
 		collab.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -163,10 +166,15 @@ func (m *Manager) Start(ctx context.Context) error {
 }
 
 // Shutdown drains the data plane, then stops every part in reverse order. Requests in
-// flight finish; streams end at the drain deadline. It is idempotent and may follow
-// no Start.
+// flight finish; those that do not are cut at the drain timeout, or when ctx ends. It is
+// idempotent and may follow no Start.
 func (m *Manager) Shutdown(ctx context.Context) error {
 	m.draining.Store(true)
+	defer context.AfterFunc(ctx, func() {
+		m.dataDoor.hurry()
+		m.adminDoor.hurry()
+		m.localDoor.hurry()
+	})()
 	err := m.group.Stop(ctx)
 	m.started.Store(false)
 	return err
