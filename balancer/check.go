@@ -2,6 +2,7 @@ package balancer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -106,7 +107,7 @@ func (p *Pool) check(ctx context.Context, s *Server, set checkSettings) (problem
 		return fmt.Sprintf("GET %s: %v", set.path, err)
 	}
 	defer resp.Body.Close()
-	if _, err := io.CopyN(io.Discard, resp.Body, maxCheckBody); err != nil && err != io.EOF {
+	if _, err := io.CopyN(io.Discard, resp.Body, maxCheckBody); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Sprintf("GET %s: read answer: %v", set.path, err)
 	}
 	s.reported(p.now(), resp.Header)

@@ -2,6 +2,7 @@ package balancer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,8 +25,10 @@ func TestCheck(t *testing.T) {
 		{"204", answers(204), ""},
 		{"500", answers(500), "GET /ready: answered 500 Internal Server Error"},
 		{"404", answers(404), "GET /ready: answered 404 Not Found"},
-		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, target.URL, 302) },
-			"GET /ready: answered 302 Found; redirects are not followed"},
+		{
+			"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, target.URL, http.StatusFound) },
+			"GET /ready: answered 302 Found; redirects are not followed",
+		},
 		{"path", func(w http.ResponseWriter, r *http.Request) {
 			if r.Method != "GET" || r.URL.Path != "/base/ready" {
 				w.WriteHeader(400)
@@ -260,7 +263,7 @@ func TestDo(t *testing.T) {
 	}
 	calls := 0
 	err = p.Do(t.Context(), func(context.Context, *Server) error { calls++; return io.ErrUnexpectedEOF })
-	if err != io.ErrUnexpectedEOF || calls != 1 {
+	if !errors.Is(err, io.ErrUnexpectedEOF) || calls != 1 {
 		t.Errorf("got %v after %d calls, want the error after one", err, calls)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -49,7 +49,7 @@ func TestEventStreamCountsToItsFirstByte(t *testing.T) {
 
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
-	s := backend(t, func(w http.ResponseWriter, r *http.Request) {
+	s := backend(t, func(w http.ResponseWriter, _ *http.Request) {
 		conn, rw, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			t.Error(err)

@@ -24,7 +24,7 @@ func (p *Pool) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer c.body.done()
-	return c.run()
+	return c.run() //nolint:contextcheck // it takes the request's own
 }
 
 // call is one request on its way through the pool.
@@ -89,26 +89,26 @@ func (c *call) attempt(l *lease, attempt int) (*answer, error) {
 	s := l.server
 	c.trace.Server, c.trace.Attempts = s.id, attempt
 	if slices.Contains(c.tried, s) && !pause(ctx, attempt) {
-		return nil, c.failed(l, ctx, cancel, ctx.Err())
+		return nil, c.failed(ctx, l, cancel, ctx.Err())
 	}
 	out := aimed(ctx, c.req, s.settings.Load().target)
 	if err := c.body.put(out, attempt); err != nil {
-		return nil, c.failed(l, ctx, cancel, err)
+		return nil, c.failed(ctx, l, cancel, err)
 	}
 	began := time.Now()
-	resp, err := c.pool.transport.RoundTrip(out)
+	resp, err := c.pool.transport.RoundTrip(out) //nolint:bodyclose // the caller of RoundTrip closes it
 	took := time.Since(began)
 	c.trace.UpstreamHeaderTime = took
 	c.trace.UpstreamTime += took
 	if err != nil {
-		return nil, c.failed(l, ctx, cancel, err)
+		return nil, c.failed(ctx, l, cancel, err)
 	}
 	l.headersCame()
 	return c.answered(l, resp, cancel, took), nil
 }
 
 // failed ends an attempt that had no answer.
-func (c *call) failed(l *lease, ctx context.Context, cancel context.CancelCauseFunc, err error) error {
+func (c *call) failed(ctx context.Context, l *lease, cancel context.CancelCauseFunc, err error) error {
 	if cause := context.Cause(ctx); errors.Is(cause, ErrServerCut) {
 		err = cause
 	}

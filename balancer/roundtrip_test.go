@@ -27,6 +27,7 @@ func TestRoundTripRewritesTheTarget(t *testing.T) {
 		{"host header is the request's", "", "/", "example.org", "GET / example.org"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			p := newPool(t, Config{}, s.URL+tt.base)
 			req := request(t, "GET", tt.path, nil)
 			if tt.host != "" {
@@ -59,7 +60,7 @@ func TestRetries(t *testing.T) {
 		body, _ := io.ReadAll(r.Body)
 		_, _ = io.WriteString(w, "good:"+string(body))
 	})
-	hangUp := func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }
+	hangUp := func(_ http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }
 	opaque := func(s string) io.Reader { return struct{ io.Reader }{strings.NewReader(s)} }
 	for _, tt := range []struct {
 		name     string

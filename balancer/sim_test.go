@@ -96,11 +96,11 @@ func (r *result) share(server int, from, to time.Duration) float64 {
 	return float64(mine) / float64(max(all, 1))
 }
 
-func newWorld(t testing.TB, strategy string, seed uint64) *world {
+func newWorld(tb testing.TB, strategy string, seed uint64) *world {
+	tb.Helper()
 	if underRace {
-		t.Skip("one goroutine: nothing to race")
+		tb.Skip("one goroutine: nothing to race")
 	}
-	t.Helper()
 	w := &world{rnd: rand.New(rand.NewPCG(seed, 7)), noise: 0.5}
 	cfg := Config{Strategy: strategy}
 	for i := range 16 {
@@ -112,7 +112,7 @@ func newWorld(t testing.TB, strategy string, seed uint64) *world {
 	}
 	pool, err := New(cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	w.pool, w.servers = pool, make([]simServer, len(w.speeds))
 	w.slow = func(int, time.Duration) float64 { return 1 }

@@ -7,8 +7,8 @@ import (
 )
 
 // poolOf returns a pool of n servers with the given weights (1 where there is none).
-func poolOf(t testing.TB, strategy string, n int, weights ...float64) *Pool {
-	t.Helper()
+func poolOf(tb testing.TB, strategy string, n int, weights ...float64) *Pool {
+	tb.Helper()
 	cfg := Config{Strategy: strategy}
 	for i := range n {
 		c := ServerConfig{ID: fmt.Sprint("s", i), URL: fmt.Sprintf("http://10.1.%d.%d", i/250, 1+i%250)}
@@ -19,7 +19,7 @@ func poolOf(t testing.TB, strategy string, n int, weights ...float64) *Pool {
 	}
 	p, err := New(cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return p
 }
@@ -262,6 +262,7 @@ func BenchmarkCall(b *testing.B) {
 
 // warmPool returns a pool whose servers have unlike histories and calls in flight.
 func warmPool(b *testing.B, name string, n int) *Pool {
+	b.Helper()
 	p := poolOf(b, name, n)
 	for _, s := range p.view.Load().servers {
 		for range 20 {

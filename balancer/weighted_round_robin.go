@@ -7,7 +7,7 @@ import (
 
 // weightedRoundRobin is smooth weighted round robin as in nginx: with each pick every
 // server gains its weight, the richest is taken and pays the sum. So a server of weight 5
-// among two of weight 1 is taken a a b a c a a, not in bursts. The start is random, so
+// among two of weight 1 is taken as in "aabacaa", not in bursts. The start is random, so
 // that gateways side by side do not march in step.
 type weightedRoundRobin struct {
 	mu sync.Mutex // guards row.turn and rows

@@ -121,19 +121,6 @@ func (c counts) tail(q float64) (n uint64, sum float64) {
 	return n, sum
 }
 
-// sum estimates the sum of the records in nanoseconds, within [RelativeError].
-func (c counts) sum() float64 {
-	var s float64
-	for i := range c.octaves {
-		for j, n := range c.octaves[i].counts {
-			if n > 0 {
-				s += float64(n) * midpoint(c.octaves[i].index, j)
-			}
-		}
-	}
-	return s
-}
-
 // midpoint is the value that stands for a bucket: the middle of the integers it holds.
 func midpoint(oct, sub int) float64 {
 	low, high := bucketBounds(oct, sub)

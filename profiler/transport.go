@@ -88,7 +88,7 @@ func (b *timedBody) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	b.once.Do(func() {
-		if err != io.EOF && b.failure == nil { //nolint:errorlint // io.Reader returns io.EOF itself
+		if err != io.EOF && b.failure == nil {
 			b.failure = err
 		}
 		b.call.End(b.failure)

@@ -30,7 +30,7 @@ func TestWrapPassesOutcomesOn(t *testing.T) {
 	}
 	func() {
 		defer func() {
-			if v := recover(); v != fault {
+			if v := recover(); v != fault { //nolint:errorlint // the very value
 				t.Errorf("panic value %v, want the error itself", v)
 			}
 		}()

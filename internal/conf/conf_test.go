@@ -42,7 +42,7 @@ type config struct {
 	Servers []server       `conf:"servers"`
 	Hosts   []string       `conf:"hosts"`
 	Ratio   float64        `conf:"ratio"`
-	ignored int
+	ignored int            //nolint:unused // that it is passed over is the point
 }
 
 // Part is embedded beside a struct that is not exported.

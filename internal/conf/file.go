@@ -57,7 +57,7 @@ func readFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, readFault(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		return nil, errors.New("is a directory; name the file in it")
 	}

@@ -111,7 +111,7 @@ func (r *Report) Locate(err error) error {
 
 // flatten lists the errors that were joined.
 func flatten(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // what is asked is this very value
+	joined, ok := err.(interface{ Unwrap() []error })
 	switch {
 	case err == nil:
 		return nil

@@ -11,8 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sentientcore/upshift/internal/run"
 	"go.uber.org/goleak"
+
+	"github.com/sentientcore/upshift/internal/run"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
