@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/sentientcore/upshift/internal/run"
 )
@@ -44,7 +45,9 @@ func (d *door) open(ctx context.Context) error {
 			return fmt.Errorf("%s: remove the old socket: %w", d.key, err)
 		}
 	}
-	ln, err := new(net.ListenConfig).Listen(ctx, d.network, d.address)
+	var listen net.ListenConfig
+	listen.SetMultipathTCP(false) // its sockets know no filters, see refuseNew
+	ln, err := listen.Listen(ctx, d.network, d.address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return fmt.Errorf("%s: %s is in use; stop the other program or set another address", d.key, d.address)
@@ -103,15 +106,30 @@ func serveUntil(ctx context.Context, srv *http.Server, ln net.Listener, shutdown
 	case <-ctx.Done():
 	}
 	err := shutdown()
-	if serveErr := <-failed; !errors.Is(serveErr, http.ErrServerClosed) {
+	if serveErr := <-failed; !errors.Is(serveErr, http.ErrServerClosed) && !errors.Is(serveErr, net.ErrClosed) {
 		err = errors.Join(err, serveErr)
 	}
 	return err
 }
 
+// lastArrivals is how long a closing data plane accepts what had connected already.
+const lastArrivals = 100 * time.Millisecond
+
+// stopAccepting closes ln so that no connection is lost that a client has made.
+func (m *Manager) stopAccepting(ln net.Listener) error {
+	if err := refuseNew(ln); err != nil {
+		m.logger.Warn("connections not yet accepted may be reset", "err", err)
+	} else {
+		time.Sleep(lastArrivals) // the server accepts them meanwhile
+	}
+	return ln.Close()
+}
+
 func (m *Manager) serveGateway(ctx, drain context.Context, ln net.Listener) error {
 	srv := m.Gateway.Server() //nolint:contextcheck // a server outlives the context it is made under
-	return serveUntil(ctx, srv, ln, func() error { return m.Gateway.Shutdown(drain, srv) })
+	return serveUntil(ctx, srv, ln, func() error {
+		return errors.Join(m.stopAccepting(ln), m.Gateway.Shutdown(drain, srv))
+	})
 }
 
 func (m *Manager) serveAPI(ctx, drain context.Context, ln net.Listener) error {

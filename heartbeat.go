@@ -11,6 +11,9 @@ import (
 	"github.com/sentientcore/upshift/api"
 )
 
+// firstRate is when the second beat comes at the latest: rates need two.
+const firstRate = 2 * time.Second
+
 // liveEvery is how often connected dashboards get a frame.
 const liveEvery = time.Second
 
@@ -51,6 +54,7 @@ func (h *heartbeat) Run(ctx context.Context) error {
 	beat := time.NewTimer(0) // the first beat at once: charts have a point from the start
 	defer beat.Stop()
 	frame := newFrame(h.m)
+	early := true
 	for {
 		select {
 		case <-ctx.Done():
@@ -60,7 +64,11 @@ func (h *heartbeat) Run(ctx context.Context) error {
 		case <-h.wake:
 			beat.Reset(time.Duration(h.every.Load()))
 		case at := <-beat.C:
-			beat.Reset(time.Duration(h.every.Load()))
+			next := time.Duration(h.every.Load())
+			if early {
+				next, early = min(next, firstRate), false
+			}
+			beat.Reset(next)
 			if err := h.beat(ctx, at); ctx.Err() == nil { // one that the end cut short is no fault
 				h.note(err)
 			}

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -410,4 +412,54 @@ func TestTheAdminPlaneCountsItself(t *testing.T) {
 	if _, text := get(t, "http://"+m.APIAddr()+"/metrics"); !strings.Contains(text, "\nupshift_api_requests_total ") {
 		t.Error("/metrics has no figures of the admin plane")
 	}
+}
+
+// While clients that make a connection for each request keep coming, a shutdown loses none:
+// each is answered or not let in.
+func TestShutdownLosesNoConnection(t *testing.T) {
+	t.Parallel()
+	m, err := upshift.New(testConfig(t, backend(t, "ok")), upshift.Collaborators{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var clients sync.WaitGroup
+	var answered, lost atomic.Int64
+	for range 8 {
+		clients.Go(func() {
+			for dialOnce(t, m.GatewayAddr(), &answered, &lost) {
+			}
+		})
+	}
+	for answered.Load() < 200 {
+		time.Sleep(time.Millisecond)
+	}
+	if err := m.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	clients.Wait()
+	if n := lost.Load(); n > 0 {
+		t.Errorf("%d of %d requests lost", n, answered.Load()+n)
+	}
+}
+
+// dialOnce makes a connection and one request. It returns false once it is not let in.
+func dialOnce(t *testing.T, addr string, answered, lost *atomic.Int64) bool {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	answer, err := io.ReadAll(conn)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200") {
+		t.Logf("lost: %v %q", err, answer)
+		lost.Add(1)
+		return true
+	}
+	answered.Add(1)
+	return true
 }

@@ -22,6 +22,7 @@ type Gateway struct {
 	proxy  *httputil.ReverseProxy
 	routes routes
 	count  counters
+	door   doorkeeper
 
 	draining atomic.Bool
 	// idle is told when the last request ends while draining.
@@ -56,6 +57,7 @@ func New(cfg Config, parts Parts) (*Gateway, error) {
 		parts.Logger = slog.New(slog.DiscardHandler)
 	}
 	g := &Gateway{logger: parts.Logger, idle: make(chan struct{}, 1)}
+	g.door.g = g
 	g.config.Store(&cfg)
 	var next http.RoundTripper = noPool{}
 	if parts.Pool != nil {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -17,6 +18,8 @@ const (
 	maxStreamsPerConn = 100 // HTTP/2
 	// cutTimeout is how long requests may take to end once they are cut.
 	cutTimeout = 2 * time.Second
+	// firstRequest bounds how long a drain waits for the first request of a connection.
+	firstRequest = 500 * time.Millisecond
 )
 
 // Server returns a server of the data plane, for HTTP/1.1 and for HTTP/2 without TLS, with
@@ -42,36 +45,63 @@ func (g *Gateway) Server() *http.Server {
 			WriteByteTimeout:     g.config.Load().WriteTimeout,
 		},
 		BaseContext: func(net.Listener) context.Context { return base },
-		ConnState:   (&doorkeeper{g: g}).state,
+		ConnState:   g.door.state,
 		ErrorLog:    slog.NewLogLogger(g.logger.Handler(), slog.LevelDebug),
 	}
 }
 
-// doorkeeper counts connections and closes those that are too many.
-type doorkeeper struct{ g *Gateway }
+// doorkeeper counts connections and closes those that are too many. It knows which of them
+// have had no request yet.
+type doorkeeper struct {
+	g      *Gateway
+	silent sync.Map // of net.Conn without a request so far
+}
 
 func (d *doorkeeper) state(conn net.Conn, state http.ConnState) {
 	c := &d.g.count
 	switch state {
 	case http.StateNew:
+		d.silent.Store(conn, nil)
 		if c.connsNow.Add(1) > int64(d.g.config.Load().MaxConnections) {
 			c.shed.Add(1)
 			_ = conn.Close() // the server sees a connection that ended at once
 		}
+	case http.StateActive:
+		d.silent.Delete(conn)
 	case http.StateHijacked, http.StateClosed:
+		d.silent.Delete(conn)
 		c.connsNow.Add(-1)
-	case http.StateActive, http.StateIdle:
+	case http.StateIdle:
 	}
 }
 
-// Shutdown drains srv, which [Gateway.Server] returned: it accepts no more connections, lets
-// requests in flight finish, and cuts what is still under way after [Config.DrainTimeout] or
+// settle waits, within a bound, until each connection has had its first request: net/http
+// drops one that it has just read when its server is shut down.
+func (d *doorkeeper) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, firstRequest)
+	defer cancel()
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for quiet := 0; quiet < 2; { // twice: between its state and its handler a request takes a moment
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+		quiet++
+		d.silent.Range(func(any, any) bool { quiet = 0; return false })
+	}
+}
+
+// Shutdown drains srv, which [Gateway.Server] returned: it accepts no more connections, waits a
+// moment for the first request of those just made, lets requests in flight finish, and cuts what is still under way after [Config.DrainTimeout] or
 // when ctx ends: streams, upgraded connections and the slow. It returns when all requests have
 // ended.
 func (g *Gateway) Shutdown(ctx context.Context, srv *http.Server) error {
 	g.draining.Store(true)
 	drain, cancel := context.WithTimeout(ctx, g.config.Load().DrainTimeout)
 	defer cancel()
+	g.door.settle(drain)
 	err := srv.Shutdown(drain)
 	if err == nil {
 		err = g.wait(drain) // upgraded connections are not the server's any more
