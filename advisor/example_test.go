@@ -12,7 +12,7 @@ import (
 func ExampleScore() {
 	health := advisor.Score(advisor.Snapshot{
 		Cache:    &cache.Stats{Requests: 5000, HitRatio: 0.6},
-		Balancer: &balancer.Stats{TotalServers: 4, HealthyServers: 3, Requests: 900, SuccessPercent: 99.5},
+		Balancer: &balancer.Stats{TotalServers: 4, HealthyServers: 3, Recent: balancer.Outcomes{Succeeded: 896, Failed: 4, SuccessPercent: 99.5}},
 	})
 	fmt.Println(health.Score, health.Grade)
 	for _, c := range health.Causes {
@@ -22,7 +22,7 @@ func ExampleScore() {
 	// 80.7 good
 	// -13.64 cache: hit rate 60.0 % of 5000 requests, wanted 80 %
 	// -3.41 load_balancer: 1 of 4 servers not healthy
-	// -2.27 load_balancer: success rate 99.50 % of 900 requests
+	// -2.27 load_balancer: success rate 99.50 % of 900 requests in the last five minutes
 }
 
 // A finding says what is wrong, on what evidence, and what to do.

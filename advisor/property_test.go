@@ -89,7 +89,7 @@ func randomMemory(r *rand.Rand) *memory.Stats {
 }
 
 func randomBalancer(r *rand.Rand) *balancer.Stats {
-	b := &balancer.Stats{Servers: map[string]balancer.ServerStats{}, SuccessPercent: 100, Requests: uint64(r.IntN(60))}
+	b := &balancer.Stats{Servers: map[string]balancer.ServerStats{}, Recent: balancer.Outcomes{SuccessPercent: 100}}
 	states := []string{balancer.StatusHealthy, balancer.StatusDegraded, balancer.StatusUnhealthy, balancer.StatusMaintenance}
 	for i := range r.IntN(6) {
 		sv := balancer.ServerStats{ID: fmt.Sprint("s", i), Status: states[r.IntN(4)], ErrorPercent: 100 * r.Float64()}
@@ -102,10 +102,11 @@ func randomBalancer(r *rand.Rand) *balancer.Stats {
 			b.HealthyServers++
 		}
 	}
-	if b.Requests > 0 {
-		b.Failed = uint64(r.IntN(int(b.Requests)))
-		b.Succeeded = b.Requests - b.Failed
-		b.SuccessPercent = 100 * float64(b.Succeeded) / float64(b.Requests)
+	if ended := r.IntN(60); ended > 0 {
+		failed := r.IntN(ended)
+		b.Recent = balancer.Outcomes{
+			Succeeded: uint64(ended - failed), Failed: uint64(failed), SuccessPercent: 100 * float64(ended-failed) / float64(ended),
+		}
 	}
 	return b
 }
@@ -265,7 +266,7 @@ func TestScoreIsMonotonic(t *testing.T) {
 		return Snapshot{Cache: &cache.Stats{Requests: 1000, HitRatio: 1 - x/100}}
 	})
 	sweep("failures", func(x float64) Snapshot {
-		return Snapshot{Balancer: &balancer.Stats{TotalServers: 1, HealthyServers: 1, Requests: 1000, SuccessPercent: 100 - x}}
+		return Snapshot{Balancer: &balancer.Stats{TotalServers: 1, HealthyServers: 1, Recent: outcomes(1000, 100-x)}}
 	})
 }
 
@@ -274,7 +275,7 @@ func TestScoreOfNoNumbers(t *testing.T) {
 	t.Parallel()
 	h := Score(Snapshot{
 		Cache:    &cache.Stats{Requests: 1000, HitRatio: math.NaN()},
-		Balancer: &balancer.Stats{TotalServers: 1, HealthyServers: 1, Requests: 1000, SuccessPercent: math.NaN()},
+		Balancer: &balancer.Stats{TotalServers: 1, HealthyServers: 1, Recent: outcomes(1000, math.NaN())},
 		Memory:   &memory.Stats{System: memory.System{UsedPercent: math.NaN()}},
 	})
 	if h.Score != 100 || len(h.Causes) != 0 {

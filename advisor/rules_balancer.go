@@ -10,16 +10,16 @@ import (
 
 func lowSuccess(s Snapshot) []Finding {
 	b := s.Balancer
-	if b == nil || b.Requests < minBalancerRequests || b.SuccessPercent >= 95 {
+	if b == nil || b.Recent.Ended() < minBalancerRequests || b.Recent.SuccessPercent >= 95 {
 		return nil
 	}
 	return []Finding{{
 		ID: "load-balancer-low-success", Type: "load_balancer", Priority: "high",
 		Title:        "Low success rate",
-		Description:  fmt.Sprintf("%.1f %% of requests to backends succeed.", b.SuccessPercent),
+		Description:  fmt.Sprintf("%.1f %% of requests to backends succeed.", b.Recent.SuccessPercent),
 		Action:       "Drain the server with the highest error rate; see its errors on the load balancer page.",
 		Evidence:     worstServers(s),
-		ExpectedGain: fmt.Sprintf("up to %.1f %% fewer failed requests", 100-b.SuccessPercent),
+		ExpectedGain: fmt.Sprintf("up to %.1f %% fewer failed requests", 100-b.Recent.SuccessPercent),
 		Risk:         "medium: the other servers take the drained one's load",
 	}}
 }
@@ -67,7 +67,7 @@ func worstServers(s Snapshot) []string {
 		}
 		return strings.Compare(a, b)
 	})
-	lines := []string{fmt.Sprintf("%d of %d requests failed", s.Balancer.Failed, s.Balancer.Requests)}
+	lines := []string{fmt.Sprintf("%d of %d requests failed in the last five minutes", s.Balancer.Recent.Failed, s.Balancer.Recent.Ended())}
 	for _, id := range ids[:min(3, len(ids))] {
 		lines = append(lines, fmt.Sprintf("%s: error rate %.1f %%", id, s.Balancer.Servers[id].ErrorPercent))
 	}

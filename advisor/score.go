@@ -177,7 +177,7 @@ func judgeMemory(s Snapshot) *judge {
 	return j
 }
 
-// judgeBalancer takes 10 points for each percent of failed requests, and up to 30
+// judgeBalancer takes 10 points for each percent of the requests that failed lately, and up to 30
 // for servers that are not healthy. Servers in maintenance are out of service on purpose.
 func judgeBalancer(s Snapshot) *judge {
 	j := newJudge("load_balancer", weightBalancer, s.Balancer != nil)
@@ -195,12 +195,12 @@ func judgeBalancer(s Snapshot) *judge {
 			fmt.Sprintf("%d of %d servers not healthy", sick, inService),
 			"see the server's last check on the load balancer page; drain or repair it")
 	}
-	if b.Requests < minBalancerRequests {
+	if b.Recent.Ended() < minBalancerRequests {
 		j.Judged = false
 		return j
 	}
-	j.lose(10*(100-b.SuccessPercent),
-		fmt.Sprintf("success rate %.2f %% of %d requests", b.SuccessPercent, b.Requests),
+	j.lose(10*(100-b.Recent.SuccessPercent),
+		fmt.Sprintf("success rate %.2f %% of %d requests in the last five minutes", b.Recent.SuccessPercent, b.Recent.Ended()),
 		"see the error rate per server on the load balancer page")
 	return j
 }

@@ -42,10 +42,15 @@ func TestWeightsAreSharedOut(t *testing.T) {
 	}
 }
 
+// outcomes are as many calls, that share of which went well.
+func outcomes(ended uint64, successPercent float64) balancer.Outcomes {
+	return balancer.Outcomes{Succeeded: ended, SuccessPercent: successPercent}
+}
+
 func TestScores(t *testing.T) {
 	t.Parallel()
 	servers := func(states ...string) *balancer.Stats {
-		b := &balancer.Stats{TotalServers: len(states), SuccessPercent: 100, Requests: 100, Servers: map[string]balancer.ServerStats{}}
+		b := &balancer.Stats{TotalServers: len(states), Recent: outcomes(100, 100), Servers: map[string]balancer.ServerStats{}}
 		for i, state := range states {
 			b.Servers[string(rune('a'+i))] = balancer.ServerStats{Status: state}
 			if state == "healthy" || state == "degraded" {
@@ -82,13 +87,20 @@ func TestScores(t *testing.T) {
 		{"no servers", Snapshot{Balancer: servers()}, 100, 0, ""},
 		{
 			"failing",
-			Snapshot{Balancer: &balancer.Stats{TotalServers: 1, HealthyServers: 1, Requests: 20, SuccessPercent: 97}},
+			Snapshot{Balancer: &balancer.Stats{TotalServers: 1, HealthyServers: 1, Recent: outcomes(20, 97)}},
 			70, 1, "success rate 97.00 % of 20 requests",
 		},
 		{
 			"failing on few",
-			Snapshot{Balancer: &balancer.Stats{TotalServers: 1, HealthyServers: 1, Requests: 19, SuccessPercent: 0}},
+			Snapshot{Balancer: &balancer.Stats{TotalServers: 1, HealthyServers: 1, Recent: outcomes(19, 0)}},
 			100, 0, "",
+		},
+		{
+			"failed long ago",
+			Snapshot{Balancer: &balancer.Stats{
+				TotalServers: 1, HealthyServers: 1, Requests: 2000, Failed: 1900, SuccessPercent: 5, Recent: outcomes(100, 100),
+			}},
+			100, 1, "",
 		},
 		{"no database", Snapshot{Database: &postgres.Stats{LastError: "refused"}}, 0, 1, "no connection: refused"},
 		{

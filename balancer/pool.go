@@ -26,6 +26,7 @@ type Pool struct {
 
 	requests, succeeded, failed, cancelled atomic.Uint64
 	rejected, retries, cut                 atomic.Uint64
+	outcomes                               outcomes
 
 	running atomic.Bool
 	changed chan struct{} // tells Run that servers or checks changed

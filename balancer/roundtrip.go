@@ -43,10 +43,12 @@ func (p *Pool) ended(v verdict) {
 	switch v {
 	case succeeded:
 		p.succeeded.Add(1)
+		p.outcomes.record(p.now(), true)
 	case cancelled:
 		p.cancelled.Add(1)
 	default:
 		p.failed.Add(1)
+		p.outcomes.record(p.now(), false)
 	}
 }
 

@@ -32,6 +32,9 @@ type Stats struct {
 	Cut uint64 `json:"cut"`
 	// SuccessPercent is 100 × Succeeded / (Succeeded + Failed), 100 when there was none.
 	SuccessPercent float64 `json:"success_percent"`
+	// Recent are the outcomes of the last five to six minutes: what tells whether the pool
+	// works now, while the counts since the start still remember old trouble.
+	Recent Outcomes `json:"recent"`
 	// MeanResponseSeconds covers the last one to two minutes, or all time when they had none.
 	MeanResponseSeconds float64 `json:"mean_response_seconds"`
 	// RequestsPerSecond counts attempts that ended in the last ten seconds.
@@ -44,6 +47,17 @@ type Stats struct {
 	Distribution map[string]uint64      `json:"distribution"`
 	Servers      map[string]ServerStats `json:"servers"`
 }
+
+// Outcomes is how calls ended in the end; those that the caller gave up do not count.
+type Outcomes struct {
+	Succeeded uint64 `json:"succeeded"`
+	Failed    uint64 `json:"failed"`
+	// SuccessPercent is 100 when there was none.
+	SuccessPercent float64 `json:"success_percent"`
+}
+
+// Ended is how many calls these are.
+func (o Outcomes) Ended() uint64 { return o.Succeeded + o.Failed }
 
 // ServerStats are a server's figures at one instant. Every number is finite.
 type ServerStats struct {
@@ -96,9 +110,9 @@ func (p *Pool) Stats() Stats {
 		Requests: p.requests.Load(), Succeeded: p.succeeded.Load(), Failed: p.failed.Load(),
 		Cancelled: p.cancelled.Load(), Rejected: p.rejected.Load(),
 		Retries: p.retries.Load(), RetriesDenied: p.budget.denied.Load(), Cut: p.cut.Load(),
-		SuccessPercent: 100,
-		Distribution:   make(map[string]uint64, len(v.servers)),
-		Servers:        make(map[string]ServerStats, len(v.servers)),
+		SuccessPercent: 100, Recent: p.outcomes.recent(now),
+		Distribution: make(map[string]uint64, len(v.servers)),
+		Servers:      make(map[string]ServerStats, len(v.servers)),
 	}
 	var recent tally
 	for _, s := range v.servers {

@@ -3,6 +3,7 @@ package balancer
 import (
 	"math"
 	"math/bits"
+	"sync/atomic"
 	"time"
 )
 
@@ -144,4 +145,46 @@ func bucketMid(i int) float64 {
 	octave, part := i/8, i%8
 	low := math.Ldexp(float64(8+part), octave) - 8
 	return (low + math.Ldexp(0.5, octave)) / 8 / 1e6
+}
+
+// outcomes counts how the calls of a pool ended, by the minute. The counts of the few calls
+// that end in the very instant in which a minute takes over the place of an old one may be
+// lost.
+type outcomes [outcomeMinutes + 2]struct {
+	minute            atomic.Int64
+	succeeded, failed atomic.Uint64
+}
+
+// outcomeMinutes is how many full minutes count as recent, besides the one under way.
+const outcomeMinutes = 5
+
+// record notes the end of a call at now.
+func (o *outcomes) record(now int64, ok bool) {
+	minute := now / int64(time.Minute)
+	m := &o[minute%int64(len(o))]
+	if old := m.minute.Load(); old != minute && m.minute.CompareAndSwap(old, minute) {
+		m.succeeded.Store(0)
+		m.failed.Store(0)
+	}
+	if ok {
+		m.succeeded.Add(1)
+	} else {
+		m.failed.Add(1)
+	}
+}
+
+// recent adds up the minute under way and the full ones before it.
+func (o *outcomes) recent(now int64) Outcomes {
+	minute := now / int64(time.Minute)
+	r := Outcomes{SuccessPercent: 100}
+	for i := range o {
+		if m := &o[i]; m.minute.Load() >= minute-outcomeMinutes {
+			r.Succeeded += m.succeeded.Load()
+			r.Failed += m.failed.Load()
+		}
+	}
+	if ended := r.Ended(); ended > 0 {
+		r.SuccessPercent = 100 * float64(r.Succeeded) / float64(ended)
+	}
+	return r
 }
