@@ -5,28 +5,9 @@ import { useStore } from '../store.ts';
 import { painted } from '../theme.ts';
 import { Icon } from '../ui/icon.tsx';
 import type { Plot } from './plot.ts';
+import type { ChartLine, ChartProps } from './props.ts';
 import { ChartTable } from './table.tsx';
-import { extent, type Value } from './series.ts';
-
-export interface ChartLine {
-  label: string;
-  color: string;
-  values: Value[];
-  /** The value above which an alert begins; it is drawn where the axis reaches it. */
-  threshold?: number | undefined;
-}
-
-export interface ChartProps {
-  title: string;
-  times: number[];
-  lines: ChartLine[];
-  from: number;
-  to: number;
-  format(value: number): string;
-  top: number;
-  limit?: number;
-  onZoom(from: number, to: number): void;
-}
+import { extent } from './series.ts';
 
 export function Chart(props: ChartProps) {
   const [asTable, setAsTable] = useState(false);

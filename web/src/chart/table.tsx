@@ -1,6 +1,6 @@
 // The numbers of a chart, summed up in at most 24 rows.
 import { clock, dayAndTime } from '../format.ts';
-import type { ChartProps } from './chart.tsx';
+import type { ChartProps } from './props.ts';
 import { tabulate } from './series.ts';
 
 const rows = 24;

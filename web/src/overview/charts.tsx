@@ -1,6 +1,7 @@
 // The same figures over time. The charts share their range, their cursor and their zoom.
 import { useEffect, useState } from 'preact/hooks';
-import { Chart, type ChartLine } from '../chart/chart.tsx';
+import { Chart } from '../chart/chart.tsx';
+import type { ChartLine } from '../chart/props.ts';
 import type { AlertRule } from '../api/types.ts';
 import type { Metric } from '../chart/series.ts';
 import { dayAndTime, duration, percent, rate, text } from '../format.ts';
