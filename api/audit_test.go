@@ -230,6 +230,21 @@ func TestDeniedCallsDoNotFloodTheAudit(t *testing.T) {
 	}
 }
 
+// Whoever has no token can log out and in as often as they like, but not fill the log.
+func TestStrangersDoNotFloodTheAudit(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, Parts{})
+	for range 2 * maxDenials {
+		k.ask(Open, "DELETE", base+"/session", "")
+		k.ask(Open, "POST", base+"/session", `{"token":"a guess"}`)
+	}
+	records, err := k.audit.recent(1000)
+	must(t, err)
+	if len(records) != maxDenials {
+		t.Errorf("%d records, want %d", len(records), maxDenials)
+	}
+}
+
 // TestFullDisk writes to a device that is always full, and then again to the file.
 func TestFullDisk(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)

@@ -171,3 +171,14 @@ func TestOneNameInTwoCases(t *testing.T) {
 		t.Errorf("%+v, threshold %v", p, k.parts.Profiler.Threshold())
 	}
 }
+
+// A form of PromQL is bounded, and read while a slow sender still has a deadline.
+func TestFormsAreBounded(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, Parts{})
+	form := func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") }
+	w := k.ask(Viewer, "POST", "/api/v1/query", "query="+strings.Repeat("1", maxBody), form)
+	if p := problemOf(t, w); p.Status != http.StatusRequestEntityTooLarge {
+		t.Errorf("got %+v", p)
+	}
+}

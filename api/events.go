@@ -14,6 +14,10 @@ const (
 
 // serveEvents is GET /events.
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
+	if p := checkQuery(r.URL.RawQuery, []string{"last_event_id"}); p != nil {
+		p.write(w)
+		return
+	}
 	lastID := r.Header.Get("Last-Event-ID")
 	if lastID == "" {
 		lastID = r.URL.Query().Get("last_event_id") // for clients that cannot set headers

@@ -260,3 +260,11 @@ func FuzzLastEventID(f *testing.F) {
 		}
 	})
 }
+
+func TestEventsRefuseWhatTheyDoNotKnow(t *testing.T) {
+	t.Parallel()
+	p := problemOf(t, newKit(t, Parts{}).ask(Viewer, "GET", base+"/events?last_event=1", ""))
+	if p.Status != http.StatusBadRequest || p.Hint != "did you mean last_event_id?" {
+		t.Errorf("got %+v", p)
+	}
+}

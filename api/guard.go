@@ -1,10 +1,12 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"net/http"
 	"runtime/debug"
 	"sync"
@@ -66,7 +68,11 @@ func (c *call) admit() *Problem {
 		}
 	}
 	if c.rt.raw {
-		c.r.Body = http.MaxBytesReader(c.w, c.r.Body, maxBody)
+		body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxBody))
+		if err != nil {
+			return bodyProblem(err)
+		}
+		c.r.Body = io.NopCloser(bytes.NewReader(body))
 		return nil
 	}
 	body, p := checkBody(c.w, c.r, c.rt.hasBody)
@@ -102,7 +108,7 @@ func (c *call) end() {
 		}
 	}
 	c.s.stats.count(c.w.status)
-	if c.rt.effect != reads {
+	if c.rt.effect == changes || c.rt.effect == notes && c.noted() {
 		rec := c.record(PhaseResult)
 		rec.Status = c.w.code()
 		if err := c.s.record(rec, false); err != nil {
@@ -113,6 +119,10 @@ func (c *call) end() {
 		panic(p)
 	}
 }
+
+// noted decides whether a call that changes nothing is written down: of those by nobody
+// knows whom, such as logins that failed, only so many as of refused calls.
+func (c *call) noted() bool { return c.id.Name != "" || c.s.denials.take(time.Now()) }
 
 func (c *call) record(phase string) AuditRecord {
 	rec := recordOf(c.r, c.rt, c.id)
