@@ -33,7 +33,8 @@ type Setting struct {
 }
 
 // Refresh reads the values again from src, of the type that was loaded, after its owner
-// has put defaults in the place of zeros.
+// has put defaults in the place of zeros. An entry of a list keeps its origin: what a default
+// adds to it makes no default of the rest.
 func (r *Report) Refresh(src any) error {
 	v := reflect.Indirect(reflect.ValueOf(src))
 	if v.Kind() != reflect.Struct {
@@ -45,7 +46,8 @@ func (r *Report) Refresh(src any) error {
 	}
 	r.Settings = r.Settings[:0]
 	r.collect(v, place{}, func(s Setting) {
-		if old, known := before[s.Key]; known && old != s.Value && s.Origin != fromDefault {
+		old, known := before[s.Key]
+		if known && old != s.Value && s.Origin != fromDefault && !strings.HasSuffix(s.Key, "]") {
 			s.Origin = fmt.Sprintf("%s (%s: %s)", fromDefault, s.Origin, old)
 		}
 		r.Settings = append(r.Settings, s)

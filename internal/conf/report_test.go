@@ -2,6 +2,7 @@ package conf_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,24 @@ func TestRefreshTellsWhatZeroBecame(t *testing.T) {
 	want := conf.Setting{Key: "cache.default_ttl", Value: "1h", Origin: "default (--set: 0s)"}
 	if d := cmp.Diff(want, report.Settings[2]); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+func TestRefreshLeavesEntriesTheirOrigin(t *testing.T) {
+	t.Parallel()
+	c := defaults()
+	report, err := conf.Load(&c, conf.Sources{Sets: []string{"servers=a=http://x"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Servers[0].Weight = 1
+	if err := report.Refresh(c); err != nil {
+		t.Fatal(err)
+	}
+	want := conf.Setting{Key: "servers[0]", Value: "{id: a, url: http://x, weight: 1}", Origin: "--set"}
+	i := slices.IndexFunc(report.Settings, func(s conf.Setting) bool { return s.Key == want.Key })
+	if i < 0 || report.Settings[i] != want {
+		t.Errorf("want %+v, got %+v", want, report.Settings)
 	}
 }
 
