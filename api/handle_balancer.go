@@ -123,7 +123,7 @@ func balancerOff() *Problem { return off("load balancer", "load_balancer.enabled
 type StrategyChoice struct {
 	NewStrategy string `json:"new_strategy"`
 	Message     string `json:"message"`
-	// Evaluated are the strategies that recorded traffic was played through.
+	// Evaluated are the strategies that recorded traffic was played through: none, in this version.
 	Evaluated []EvaluatedStrategy `json:"evaluated"`
 }
 
@@ -141,7 +141,7 @@ func (s *Server) balancerOptimize(context.Context, *none) (*answer[StrategyChoic
 		return nil, balancerOff()
 	}
 	now := s.parts.Pool.Strategy()
-	message := "there is not enough recorded traffic yet to compare strategies; " + now + " stays in force"
+	message := "comparing strategies on recorded traffic is not part of this version; " + now + " stays in force"
 	return said(StrategyChoice{NewStrategy: now, Message: message, Evaluated: []EvaluatedStrategy{}}, message)
 }
 
