@@ -323,11 +323,25 @@ func TestReloadIsAllOrNothing(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "gateway.listen: cannot change while running") {
 		t.Errorf("got %v, want gateway.listen refused", err)
 	}
+	next.Metrics.RetentionDays, next.API.MaxStreams, next.API.Token = 3, 5, "another-token-for-this-test"
+	err = m.Reload(t.Context())
+	for _, key := range []string{"gateway.listen", "metrics.retention_days", "api.max_streams"} {
+		if err == nil || !strings.Contains(err.Error(), key+": cannot change while running") {
+			t.Errorf("got %v, want %s refused", err, key)
+		}
+	}
+	next.Metrics, next.API = cfg.Metrics, cfg.API
+	next.API.Token = "another-token-for-this-test"
+	if err := m.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "api: cannot change while running") {
+		t.Errorf("got %v, want the token refused", err)
+	}
+	next.API = cfg.API
 	if now := m.Config(); now.Cache.DefaultTTL != cfg.Cache.DefaultTTL || now.Memory.GCThreshold != cfg.Memory.GCThreshold {
 		t.Error("a refused reload changed something")
 	}
 
 	next.Gateway.Listen = cfg.Gateway.Listen
+	m.Profiler.SetEnabled(false)
 	next.LoadBalancer.Servers = []balancer.ServerConfig{{ID: "b", URL: backend(t, "second")}}
 	next.Metrics.CollectionInterval = 5 * time.Second
 	if err := m.Reload(t.Context()); err != nil {
@@ -338,6 +352,9 @@ func TestReloadIsAllOrNothing(t *testing.T) {
 	}
 	if got := m.Settings(); len(got) != 1 || got[0].Origin != "test" {
 		t.Errorf("settings: got %v", got)
+	}
+	if m.Profiler.Enabled() {
+		t.Error("a reload that says nothing of the profiler switched it on")
 	}
 	if got := m.Metrics.Config().CollectionInterval; got != 5*time.Second {
 		t.Errorf("the store works with collections every %v", got)

@@ -7,6 +7,9 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
+
+	"github.com/sentientcore/upshift/internal/conf"
 )
 
 // ErrNoReload is returned by [Manager.Reload] when the Manager was made without
@@ -52,12 +55,11 @@ func (m *Manager) apply(next Config) error {
 	if err := needsRestart(now, next); err != nil {
 		return err
 	}
-	errs := []error{
-		m.Profiler.Apply(next.Profiler.Config),
-		m.Memory.Apply(next.Memory.Config),
-		m.Gateway.Apply(next.Gateway),
+	errs := []error{m.Memory.Apply(next.Memory.Config), m.Gateway.Apply(next.Gateway)}
+	if now.Profiler != next.Profiler { // else what was switched at run time stays
+		errs = append(errs, m.Profiler.Apply(next.Profiler.Config))
+		m.Profiler.SetEnabled(next.Profiler.Enabled)
 	}
-	m.Profiler.SetEnabled(next.Profiler.Enabled)
 	if m.Cache != nil {
 		errs = append(errs, m.Cache.Apply(next.Cache.Config))
 	}
@@ -77,8 +79,9 @@ func (m *Manager) apply(next Config) error {
 
 // needsRestart names every value that differs and cannot change while running.
 func needsRestart(now, next Config) error {
+	// Of section metrics one value can change.
+	now.Metrics.CollectionInterval, next.Metrics.CollectionInterval = 0, 0
 	fixed := func(c Config) map[string]any {
-		c.Metrics.CollectionInterval = 0 // the one of its section that can change
 		return map[string]any{
 			"data_dir":                  c.DataDir,
 			"cache.enabled":             c.Cache.Enabled,
@@ -92,10 +95,35 @@ func needsRestart(now, next Config) error {
 	}
 	var errs []error
 	was, is := fixed(now), fixed(next)
-	for _, key := range slices.Sorted(maps.Keys(was)) {
-		if !reflect.DeepEqual(was[key], is[key]) {
+	for _, section := range slices.Sorted(maps.Keys(was)) {
+		if reflect.DeepEqual(was[section], is[section]) {
+			continue
+		}
+		for _, key := range changed(section, now, next) {
 			errs = append(errs, fmt.Errorf("%s: cannot change while running; restart upshift to put it in force", key))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// changed names the keys of a section that differ; the section itself where that is a secret.
+func changed(section string, now, next Config) []string {
+	var was, is conf.Report
+	if errors.Join(was.Refresh(now), is.Refresh(next)) != nil {
+		return []string{section}
+	}
+	values := map[string]string{}
+	for _, s := range was.Settings {
+		values[s.Key] = s.Value
+	}
+	var keys []string
+	for _, s := range is.Settings {
+		if (s.Key == section || strings.HasPrefix(s.Key, section+".")) && values[s.Key] != s.Value {
+			keys = append(keys, s.Key)
+		}
+	}
+	if keys == nil {
+		return []string{section}
+	}
+	return keys
 }

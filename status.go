@@ -81,8 +81,12 @@ func (m *Manager) refine(p *advisor.Part) {
 	}
 	switch p.Name {
 	case "database":
-		if connected, since, lastError := m.Postgres.State(); !connected {
-			p.State, p.Since, p.LastError = run.PhaseDegraded, since, lastError
+		connected, since, lastError := m.Postgres.State()
+		if !since.IsZero() {
+			p.Since = since // of the connection, or of its loss
+		}
+		if !connected {
+			p.State, p.LastError = run.PhaseDegraded, lastError
 		}
 	case "heartbeat":
 		if err := m.beat.lastError.Load(); err != nil && *err != nil {
