@@ -215,6 +215,8 @@ func inMaintenance(servers map[string]balancer.ServerStats) int {
 	return n
 }
 
+// judgeDatabase takes 4 points for each slow statement, up to 24: they alone leave the part
+// healthy, since a server remembers the slowest call of each for as long as it counts.
 func judgeDatabase(s Snapshot) *judge {
 	j := newJudge("database", weightDatabase, s.Database != nil)
 	if !j.inUse {
@@ -226,7 +228,7 @@ func judgeDatabase(s Snapshot) *judge {
 		return j
 	}
 	if n := d.SlowQueries; n > 0 {
-		j.lose(min(4*float64(n), 40), fmt.Sprintf("%d slow queries", n), "open the slowest on the database page")
+		j.lose(min(4*float64(n), 24), fmt.Sprintf("%d slow queries", n), "open the slowest on the database page")
 	}
 	if d.Pool.Max > 0 {
 		if used := 100 * float64(d.Pool.CheckedOut) / float64(d.Pool.Max); used > 90 {

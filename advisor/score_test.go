@@ -108,7 +108,7 @@ func TestScores(t *testing.T) {
 			Snapshot{Database: &postgres.Stats{Connected: true, SlowQueries: 5, Queries: postgres.QueryStats{Total: 20}}},
 			80, 1, "5 slow queries",
 		},
-		{"many slow queries", Snapshot{Database: &postgres.Stats{Connected: true, SlowQueries: 500}}, 60, 0, "500 slow queries"},
+		{"many slow queries", Snapshot{Database: &postgres.Stats{Connected: true, SlowQueries: 500}}, 76, 0, "500 slow queries"},
 		{
 			"full pool",
 			Snapshot{Database: &postgres.Stats{Connected: true, Pool: postgres.PoolStats{Max: 20, CheckedOut: 19}}},
