@@ -28,7 +28,7 @@ function block(doc, title, content) {
   const nodes = [];
   for (const media of Object.values(content || {})) {
     if (!media.schema) continue;
-    nodes.push(el("p", "", title));
+    nodes.push(el("p", "title", title));
     nodes.push(el("pre", "", JSON.stringify(example(doc, media.schema, 0), null, 2)));
   }
   return nodes;
@@ -37,7 +37,7 @@ function block(doc, title, content) {
 function operation(doc, path, method, op) {
   const d = el("details");
   const s = el("summary");
-  s.append(el("span", "method", method.toUpperCase()), el("code", "", path), el("span", "role", op["x-role"] || ""));
+  s.append(el("span", "method " + method, method.toUpperCase()), el("code", "", path), el("span", "role", op["x-role"] || ""));
   s.append(el("span", "text", op.summary || ""));
   d.append(s);
   d.dataset.text = [method, path, op["x-role"], op.summary].join(" ").toLowerCase();
@@ -74,20 +74,27 @@ function show(doc) {
     section.append(el("h2", "", tag), ...ops);
     main.append(section);
   }
-  document.getElementById("filter").addEventListener("input", (e) => {
-    const want = e.target.value.toLowerCase();
-    for (const section of main.children) {
-      let any = false;
-      for (const d of section.querySelectorAll("details")) {
-        d.hidden = !d.dataset.text.includes(want);
-        any = any || !d.hidden;
-      }
-      section.hidden = !any;
+  const filter = document.getElementById("filter");
+  filter.addEventListener("input", () => narrow(main, filter.value.toLowerCase()));
+  narrow(main, filter.value.toLowerCase());
+}
+
+// narrow shows the operations that have the text, and says how many they are.
+function narrow(main, want) {
+  let shown = 0;
+  for (const section of main.children) {
+    let any = 0;
+    for (const d of section.querySelectorAll("details")) {
+      d.hidden = !d.dataset.text.includes(want);
+      if (!d.hidden) any++;
     }
-  });
+    section.hidden = any === 0;
+    shown += any;
+  }
+  document.getElementById("count").textContent = shown === 1 ? "1 operation" : shown + " operations";
 }
 
 fetch("/openapi.json")
   .then((r) => (r.ok ? r.json() : Promise.reject(new Error("HTTP " + r.status))))
   .then(show)
-  .catch((e) => { document.getElementById("routes").textContent = "openapi.json could not be read: " + e.message; });
+  .catch((e) => { document.getElementById("count").textContent = "openapi.json could not be read: " + e.message; });
