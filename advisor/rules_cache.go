@@ -4,10 +4,31 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/sentientcore/upshift/gateway"
 )
 
 // wantHitRatio is the hit ratio below which a cache costs points and is reported.
 const wantHitRatio = 0.8
+
+// notForCaches are the misses of the gateway's cache that no cache can help: answers that
+// their server does not let be kept.
+func notForCaches(s Snapshot) uint64 {
+	if s.Gateway == nil {
+		return 0
+	}
+	misses := s.Cache.Caches[gateway.CacheName].Misses
+	return misses - min(misses, s.Gateway.CacheStored+s.Gateway.CacheRejected)
+}
+
+// without are the requests, and the share of hits in them, once so many misses are left out.
+func without(skipped, requests, hits uint64, ratio float64) (uint64, float64) {
+	if skipped == 0 || skipped > requests {
+		return requests, ratio
+	}
+	requests -= skipped
+	return requests, float64(hits) / float64(max(requests, 1))
+}
 
 // lowHitRatio reports each named cache that misses too often.
 func lowHitRatio(s Snapshot) []Finding {
@@ -17,6 +38,11 @@ func lowHitRatio(s Snapshot) []Finding {
 	var found []Finding
 	for _, name := range slices.Sorted(maps.Keys(s.Cache.Caches)) {
 		c := s.Cache.Caches[name]
+		if name == gateway.CacheName {
+			skipped := notForCaches(s)
+			c.Requests, c.HitRatio = without(skipped, c.Requests, c.Hits, c.HitRatio)
+			c.Misses -= skipped
+		}
 		if c.Requests < minCacheRequests || c.HitRatio >= wantHitRatio {
 			continue
 		}

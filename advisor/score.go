@@ -137,18 +137,20 @@ func newJudge(name string, full float64, inUse bool) *judge {
 	return &judge{Component: Component{Name: name, Points: 100, Judged: true}, full: full, inUse: inUse}
 }
 
+// judgeCache looks at the requests that a cache can answer.
 func judgeCache(s Snapshot) *judge {
 	j := newJudge("cache", weightCache, s.Cache != nil)
 	if !j.inUse {
 		return j
 	}
-	if s.Cache.Requests < minCacheRequests {
+	requests, hit := without(notForCaches(s), s.Cache.Requests, s.Cache.Hits, s.Cache.HitRatio)
+	if requests < minCacheRequests {
 		j.Judged = false
 		return j
 	}
-	if hit := s.Cache.HitRatio; hit < wantHitRatio {
+	if hit < wantHitRatio {
 		j.lose(100*(1-hit/wantHitRatio),
-			fmt.Sprintf("hit rate %.1f %% of %d requests, wanted %.0f %%", 100*hit, s.Cache.Requests, 100*wantHitRatio),
+			fmt.Sprintf("hit rate %.1f %% of %d requests, wanted %.0f %%", 100*hit, requests, 100*wantHitRatio),
 			"look at the cache page for the named cache with most misses; raise its size or TTL")
 	}
 	return j

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sentientcore/upshift/balancer"
 	"github.com/sentientcore/upshift/cache"
+	"github.com/sentientcore/upshift/gateway"
 	"github.com/sentientcore/upshift/memory"
 	"github.com/sentientcore/upshift/postgres"
 )
@@ -69,6 +70,21 @@ func TestScores(t *testing.T) {
 	}{
 		{"hit rate as wanted", Snapshot{Cache: &cache.Stats{Requests: 100, HitRatio: 0.8}}, 100, 1, ""},
 		{"half the hits wanted", Snapshot{Cache: &cache.Stats{Requests: 100, HitRatio: 0.4}}, 50, 1, "hit rate 40.0 % of 100 requests"},
+		{
+			"answers that must not be kept", Snapshot{
+				Cache: &cache.Stats{
+					Requests: 1000, Hits: 90, HitRatio: 0.09,
+					Caches: map[string]cache.NamedStats{"responses": {Requests: 1000, Hits: 90, Misses: 910}},
+				},
+				Gateway: &gateway.Stats{CacheStored: 9, CacheRejected: 1},
+			}, 100, 1, "",
+		},
+		{
+			"nothing can be kept", Snapshot{
+				Cache:   &cache.Stats{Requests: 1000, Caches: map[string]cache.NamedStats{"responses": {Requests: 1000, Misses: 1000}}},
+				Gateway: &gateway.Stats{},
+			}, 100, 0, "",
+		},
 		{"few look-ups", Snapshot{Cache: &cache.Stats{Requests: 99, HitRatio: 0}}, 100, 0, ""},
 		{"memory well below", Snapshot{Memory: mem(70)}, 100, 1, ""},
 		{"memory at the threshold", Snapshot{Memory: mem(85)}, 50, 1, "memory use 85.0 %, threshold 85 %"},
@@ -146,5 +162,19 @@ func TestDigest(t *testing.T) {
 	a.Action = "another"
 	if digest(a) == b.Digest {
 		t.Error("another action has the same digest")
+	}
+}
+
+// A cache is not blamed for answers that their server does not let be kept.
+func TestWhatMustNotBeKeptIsNoFinding(t *testing.T) {
+	t.Parallel()
+	s := Snapshot{
+		Cache: &cache.Stats{Caches: map[string]cache.NamedStats{"responses": {Requests: 1000, Hits: 300, Misses: 700, HitRatio: 0.3}}},
+	}
+	for stored, want := range map[uint64]int{0: 0, 50: 0, 700: 1} {
+		s.Gateway = &gateway.Stats{CacheStored: stored}
+		if found := Findings(s); len(found) != want {
+			t.Errorf("with %d answers stored: got %+v, want %d findings", stored, found, want)
+		}
 	}
 }
