@@ -27,7 +27,7 @@ type Finding struct {
 	ExpectedGain string `json:"expected_gain"`
 	// Risk is none, low, medium or high, with its reason.
 	Risk string `json:"risk"`
-	// State is open: carrying findings out is not built yet.
+	// State is open as Findings returns it; who shows it may have others, such as dismissed.
 	State string `json:"state"`
 	// Digest changes whenever the meaning of ID does.
 	Digest string `json:"digest"`

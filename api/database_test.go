@@ -46,6 +46,7 @@ func TestDatabaseContract(t *testing.T) {
 		{route: "POST ./database/analyze", body: `{"query":"select * from pg_class where relname = $1","params":["x"]}`, want: 200},
 		{route: "POST ./database/analyze", body: `{"query":"select * from nowhere"}`, want: 400},
 		{route: "POST ./database/analyze", body: `{"query":"select 1; drop table pg_class"}`, want: 400},
+		{route: "POST ./database/indexes/{id}/apply", path: "./database/indexes/none/apply", body: `{"digest":"x"}`, want: 404},
 		{route: "POST ./database/vacuum", want: 200},
 		{route: "POST ./database/vacuum", body: `{"tables":["public.nowhere"]}`, want: 200},
 		{route: "POST ./database/optimize", want: 200},

@@ -194,6 +194,22 @@ func (s *Server) indexes(context.Context, *none) (*answer[[]IndexAdvice], error)
 	return said([]IndexAdvice{}, "index advice is not part of this version")
 }
 
+type indexInput struct {
+	ID   string `path:"id" maxLength:"128"`
+	Body *struct {
+		Digest string `json:"digest,omitempty" maxLength:"64"`
+	}
+}
+
+// indexAct finds no such index: the list of advice is always empty.
+func (s *Server) indexAct(_ context.Context, in *indexInput) (*answer[IndexAdvice], error) {
+	if _, p := s.database(); p != nil {
+		return nil, p
+	}
+	return nil, problem(http.StatusNotFound, fmt.Sprintf("there is no index advice %q", clip(in.ID, 128)),
+		"index advice is not part of this version; see "+base+"/database/indexes")
+}
+
 // TableOutcome is what was done to one table; times are in seconds.
 type TableOutcome struct {
 	Status        string  `json:"status"`

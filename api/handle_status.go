@@ -146,36 +146,6 @@ func (s *Server) health(context.Context, *none) (*answer[HealthReport], error) {
 	return ok(v)
 }
 
-// Recommendations are the findings, most urgent first.
-type Recommendations struct {
-	Recommendations []advisor.Finding `json:"recommendations"`
-	TotalCount      int               `json:"total_count"`
-	CriticalCount   int               `json:"critical_count"`
-	HighCount       int               `json:"high_count"`
-	MediumCount     int               `json:"medium_count"`
-	LowCount        int               `json:"low_count"`
-}
-
-func (s *Server) recommendations(context.Context, *none) (*answer[Recommendations], error) {
-	found := advisor.Findings(s.parts.Snapshot())
-	v := Recommendations{Recommendations: make([]advisor.Finding, 0, len(found)), TotalCount: len(found)}
-	for _, f := range found {
-		f.Evidence = append([]string{}, f.Evidence...)
-		v.Recommendations = append(v.Recommendations, f)
-		switch f.Priority {
-		case "critical":
-			v.CriticalCount++
-		case "high":
-			v.HighCount++
-		case "medium":
-			v.MediumCount++
-		default:
-			v.LowCount++
-		}
-	}
-	return ok(v)
-}
-
 func (s *Server) alerts(context.Context, *none) (*answer[[]alert.Alert], error) {
 	if s.parts.Alerts == nil {
 		return ok([]alert.Alert{})

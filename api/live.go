@@ -58,7 +58,7 @@ func (s *Server) Live(ctx context.Context) (Frame, error) {
 			Status: health.Grade, HealthScore: health.Score, Causes: append([]advisor.Cause{}, health.Causes...),
 		},
 		Cache: CacheStats{Caches: map[string]CacheFigures{}, Warnings: []string{}}, LoadBalancer: balancerView(nil),
-		Alerts: len(snap.Alerts), Recommendations: len(advisor.Findings(snap)),
+		Alerts: len(snap.Alerts), Recommendations: s.openFindings(snap),
 	}
 	if snap.Cache != nil {
 		f.Cache = cacheView(*snap.Cache)

@@ -75,14 +75,15 @@ type Server struct {
 	parts  Parts
 	logger *slog.Logger
 
-	tokens   *Tokens
-	sessions *sessions
-	limiter  *limiter
-	denials  denialBudget
-	audit    *auditLog
-	hub      *Hub
-	jobs     *jobs
-	stats    counters
+	tokens     *Tokens
+	sessions   *sessions
+	dismissals *dismissals
+	limiter    *limiter
+	denials    denialBudget
+	audit      *auditLog
+	hub        *Hub
+	jobs       *jobs
+	stats      counters
 
 	instruments []instrument
 	routes      []Route
@@ -152,6 +153,9 @@ func (s *Server) openDoors() error {
 		return err
 	}
 	if s.tokens, err = loadTokens(s.parts.State); err != nil {
+		return err
+	}
+	if s.dismissals, err = loadDismissals(s.parts.State); err != nil {
 		return err
 	}
 	if s.cfg.Token != "" {

@@ -24,6 +24,8 @@ func (s *Server) tableOfParts() []Route {
 		on(get("/database/slow-queries"), Viewer, "Slow statements, slowest first", s.slowQueries),
 		on(post("/database/analyze"), Operator, "Plan a statement; it is never run", s.analyze).with(notes),
 		on(get("/database/indexes"), Viewer, "Indexes worth making", s.indexes),
+		on(post("/database/indexes/{id}/apply"), Admin, "Make an advised index: this version advises none", s.indexAct),
+		on(post("/database/indexes/{id}/revert"), Admin, "Drop an index that was made: this version makes none", s.indexAct),
 		onLater[vacuumInput, map[string]TableOutcome](post("/database/vacuum"), Admin,
 			"Vacuum and analyse tables; those that need it when none is named", s.vacuum),
 		onLater[preferInput, DatabaseOptimization](post("/database/optimize"), Admin,
@@ -55,6 +57,9 @@ func (s *Server) tableOfSystem() []Route {
 	events.Path = base + events.Path
 	return []Route{
 		on(get("/recommendations"), Viewer, "What is worth changing, most urgent first", s.recommendations),
+		on(post("/recommendations/{id}/apply"), Admin, "Carry a recommendation out: none of this version can be", s.recommendationApply),
+		on(post("/recommendations/{id}/dismiss"), Admin, "Hear no more of a recommendation, as it is now", s.recommendationDismiss),
+		on(post("/recommendations/{id}/revert"), Admin, "Take a dismissal back", s.recommendationRevert),
 		on(get("/alerts"), Viewer, "Alerts that are pending or firing", s.alerts),
 		on(get("/alerts/rules"), Viewer, "Alert rules", s.alertRules),
 		on(get("/status"), Viewer, "Health score with its causes, parts and background loops", s.status),

@@ -15,8 +15,9 @@ export function RecommendationList(props: { recommendations: Resource<Recommenda
   return (
     <Panel title="Recommendations" class={props.class ?? ''} aside={aside || undefined}>
       <Answered of={props.recommendations} label="recommendations">
-        {({ recommendations: list }) =>
-          list.length === 0 ? (
+        {({ recommendations, total_count: open }) => {
+          const list = recommendations.slice(0, open); // the dismissed ones come after
+          return list.length === 0 ? (
             <Note icon="check" title="Nothing to change">
               No part found anything worth changing.
             </Note>
@@ -26,8 +27,8 @@ export function RecommendationList(props: { recommendations: Resource<Recommenda
                 <Entry key={r.id} item={r} />
               ))}
             </ul>
-          )
-        }
+          );
+        }}
       </Answered>
     </Panel>
   );
