@@ -32,6 +32,8 @@ type Options[V any] struct {
 	// Cost returns the bytes that a value takes in memory. It must not be negative nor change
 	// while the value is stored. Nil means [SizeOf].
 	Cost func(value V) int64
+	// Codec makes values bytes for the group's second tier. Nil keeps the cache in memory alone.
+	Codec Codec[V]
 }
 
 // Cache is a named, typed cache of a [Group]. Its methods may be called at the same time. Values
@@ -53,7 +55,11 @@ func Named[V any](g *Group, name string, opts Options[V]) (*Cache[V], error) {
 	if opts.Cost != nil {
 		cost = func(value any) int64 { return opts.Cost(typed[V](value)) }
 	}
-	s, err := g.named(name, reflect.TypeFor[V](), opts.Limits, cost)
+	codec := codecOf(opts.Codec)
+	if codec != nil && len(codec.format) > maxFormat {
+		return nil, fmt.Errorf("%w: %q", ErrBadFormat, codec.format)
+	}
+	s, err := g.named(name, kind{reflect.TypeFor[V](), opts.Limits, cost, codec})
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +84,20 @@ func (c *Cache[V]) Get(key string) (V, bool) {
 	}
 	return typed[V](e.value), true
 }
+
+// Lookup asks the second tier for the value of key, past the memory, and keeps what it finds
+// there; where it cannot be asked, the answer is what memory has. It does not count as an access of memory, so
+// that it goes well after a [Cache.Get] that missed. The mark is of the moment before: give it to
+// [Cache.Set] with a value that was fetched since, and with the same tags, and the value goes to
+// the second tier unless the key, or a tag, was written or invalidated meanwhile, also by another
+// process. Lookup takes a few dozen milliseconds at the very most.
+func (c *Cache[V]) Lookup(ctx context.Context, key string, tags ...string) (V, Mark, bool) {
+	value, mark, ok := c.store.lookup(ctx, key, distinct(tags))
+	return typed[V](value), mark, ok
+}
+
+// Shared reports whether the values go to a second tier.
+func (c *Cache[V]) Shared() bool { return c.store.shared() }
 
 // Set stores a value in the place of what key had. A value that is refused, with
 // [TooLargeError], leaves key without one. Other errors change nothing: [ErrKeyTooLong],
@@ -124,11 +144,7 @@ func (c *Cache[V]) GetOrLoadWith(
 }
 
 // Mark is the moment before a fetch, for [EntryOptions.Since].
-func (c *Cache[V]) Mark() Mark {
-	c.store.mu.Lock()
-	defer c.store.mu.Unlock()
-	return Mark{removals: c.store.removals, cleared: c.store.tags.cleared.Load(), taken: true}
-}
+func (c *Cache[V]) Mark() Mark { return c.store.mark() }
 
 // Exists reports whether key has a value, without counting as an access.
 func (c *Cache[V]) Exists(key string) bool { return c.store.peek(key) != nil }
@@ -143,13 +159,19 @@ func (c *Cache[V]) Inspect(key string) (EntryInfo, bool) {
 }
 
 // Delete forgets key and reports whether it had a value. A load that runs is not stored.
-func (c *Cache[V]) Delete(key string) bool { return c.store.remove(key) }
+func (c *Cache[V]) Delete(key string) bool { return c.store.remove(key, true) }
 
 // Clear forgets all keys and returns how many entries went.
-func (c *Cache[V]) Clear() int { return c.store.clear() }
+func (c *Cache[V]) Clear() int {
+	c.store.renew(message(saysName, c.store.name))
+	return c.store.clear()
+}
 
 // ClearPattern forgets the keys that [Match] a pattern and returns how many entries went.
-func (c *Cache[V]) ClearPattern(pattern string) int { return c.store.clearMatching(pattern) }
+func (c *Cache[V]) ClearPattern(pattern string) int {
+	c.store.renew(message(saysPattern, c.store.name+"/"+pattern))
+	return c.store.clearMatching(pattern)
+}
 
 // Stats are the figures of this cache.
 func (c *Cache[V]) Stats() NamedStats { return c.store.stats() }

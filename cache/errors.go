@@ -33,6 +33,8 @@ var (
 	// ErrBadName is returned for a name that is empty, too long or has other characters than
 	// letters, digits, dot, dash and underscore.
 	ErrBadName = errors.New("cache: bad name")
+	// ErrBadFormat is returned by [Named] for a codec whose format has a name of more than 64 bytes.
+	ErrBadFormat = errors.New("cache: name of the codec's format too long")
 	// ErrTooManyCaches is returned by [Named] beyond [MaxCaches].
 	ErrTooManyCaches = errors.New("cache: too many named caches")
 	// ErrUnsupportedArgument is wrapped by an [ArgumentError].

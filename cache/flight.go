@@ -19,6 +19,10 @@ type flight struct {
 	value any
 	err   error
 	entry *entry
+	// snap and found are of the second tier; cleared is the count of cleared tags before it was asked.
+	snap    *snapshot
+	found   *found
+	cleared uint64
 
 	// The store's mu guards these.
 	waiters    int
@@ -85,6 +89,7 @@ func (s *store) join(ctx context.Context, next *flight, load loader) (*flight, *
 // start runs a load apart from the caller's cancellation, with mu held.
 func (s *store) start(ctx context.Context, f *flight, load loader) {
 	f.opts.Tags = distinct(f.opts.Tags)
+	f.cleared = s.tags.cleared.Load()
 	f.tags = s.tags.take(f.opts.Tags)
 	f.done = make(chan struct{})
 	ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -125,9 +130,20 @@ func (s *store) fly(ctx context.Context, f *flight, load loader) {
 		}
 		s.land(f, s.clock.now()-began)
 	}()
-	value, err := load(ctx)
+	if s.shared() {
+		f.found, f.snap = s.fetch(ctx, f.key, f.opts.Tags)
+	}
+	var value any
+	var err error
+	tags := f.opts.Tags
+	if f.found != nil {
+		value, tags = f.found.value, f.found.tags
+	} else {
+		began = s.clock.now()
+		value, err = load(ctx)
+	}
 	if err == nil {
-		f.entry, err = s.newEntry(f.key, value, f.opts.Tags)
+		f.entry, err = s.newEntry(f.key, value, tags)
 		if err != nil {
 			s.rejected.Add(1) // the value is still good for those who wait
 			err = nil
@@ -143,8 +159,10 @@ func (s *store) land(f *flight, took int64) {
 	defer close(f.done)
 	f.cancel()
 	s.active.Add(-1)
-	s.loads.Add(1)
-	s.loadNanos.Add(took)
+	if f.found == nil {
+		s.loads.Add(1)
+		s.loadNanos.Add(took)
+	}
 	if s.flights[f.key] == f {
 		delete(s.flights, f.key)
 	}
@@ -152,13 +170,17 @@ func (s *store) land(f *flight, took int64) {
 	case f.err != nil:
 		s.loadErrors.Add(1)
 	case f.entry == nil || f.abandoned:
-	case f.superseded || stale(f.tags):
+	case f.superseded || stale(f.tags), f.found != nil && len(f.found.tags) > 0 && f.cleared != s.tags.cleared.Load():
 		s.superseded.Add(1)
+	case f.found != nil:
+		f.entry.tags = s.tags.take(f.found.tags)
+		_ = s.put(f.entry, f.found.left)
 	default:
-		f.entry.tags = f.tags
+		f.entry.tags, f.tags = f.tags, nil
 		// A value too large to store is counted there and is still good for those who wait.
-		_ = s.put(f.entry, f.opts.TTL)
-		return
+		if s.put(f.entry, f.opts.TTL) == nil {
+			s.fill(f.entry, f.snap, f.opts.Tags)
+		}
 	}
 	s.tags.release(f.tags, false)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"math"
-	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -15,6 +14,7 @@ import (
 type Group struct {
 	clock   *clock
 	tags    *tags
+	tier    *tier // nil: memory alone
 	applied chan struct{}
 
 	mu     sync.RWMutex // guards the fields below; a store's mu may be taken with it held
@@ -22,15 +22,22 @@ type Group struct {
 	stores map[string]*store
 }
 
-// New makes a group without caches; see [Named].
-func New(cfg Config) (*Group, error) {
+// New makes a group without caches and without a second tier; see [Named].
+func New(cfg Config) (*Group, error) { return NewShared(cfg, nil) }
+
+// NewShared makes a group over a second tier, which works while [Group.Run] runs. Nil means none.
+func NewShared(cfg Config, remote Remote) (*Group, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Group{
+	g := &Group{
 		clock: newClock(), tags: newTags(), applied: make(chan struct{}, 1),
 		cfg: cfg.WithDefaults(), stores: map[string]*store{},
-	}, nil
+	}
+	if remote != nil {
+		g.tier = newTier(g, remote)
+	}
+	return g, nil
 }
 
 // Apply changes the configuration. Bounds hold at once, by eviction where they are smaller; a
@@ -50,11 +57,15 @@ func (g *Group) Apply(cfg Config) error {
 	return nil
 }
 
-// Run removes expired entries every [Config.CleanupInterval] and keeps the clock of reads, until
-// ctx ends; then it returns nil. A group works without it. Call it once at a time.
+// Run removes expired entries every [Config.CleanupInterval], keeps the clock of reads and the
+// second tier, until ctx ends; then it returns nil. A group works without it, in memory. Call it
+// once at a time.
 func (g *Group) Run(ctx context.Context) error {
 	var ticking sync.WaitGroup
 	ticking.Go(func() { g.clock.run(ctx) })
+	if g.tier != nil {
+		ticking.Go(func() { g.tier.run(ctx) })
+	}
 	defer ticking.Wait()
 	timer := time.NewTimer(g.cleanupInterval())
 	defer timer.Stop()
@@ -77,19 +88,19 @@ func (g *Group) cleanupInterval() time.Duration {
 }
 
 // named returns the store of that name and type, and makes it if there is none.
-func (g *Group) named(name string, typ reflect.Type, wants Limits, cost func(any) int64) (*store, error) {
+func (g *Group) named(name string, k kind) (*store, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if s := g.stores[name]; s != nil {
-		if s.typ != typ {
-			return nil, &TypeError{Name: name, Have: s.typ, Ask: typ}
+		if s.typ != k.typ {
+			return nil, &TypeError{Name: name, Have: s.typ, Ask: k.typ}
 		}
 		return s, nil
 	}
 	if len(g.stores) >= MaxCaches {
 		return nil, ErrTooManyCaches
 	}
-	s, err := g.newStore(name, typ, wants, cost)
+	s, err := g.newStore(name, k)
 	if err != nil {
 		return nil, err
 	}
@@ -123,17 +134,24 @@ func (g *Group) Names() []string {
 // Clear forgets all keys of one cache and returns how many entries went, or an
 // [UnknownCacheError].
 func (g *Group) Clear(_ context.Context, name string) (int, error) {
-	g.mu.RLock()
-	s := g.stores[name]
-	g.mu.RUnlock()
+	s := g.store(name)
 	if s == nil {
 		return 0, &UnknownCacheError{Name: name, Known: g.Names()}
 	}
+	s.renew(message(saysName, name))
 	return s.clear(), nil
+}
+
+// store is the cache of that name, or nil.
+func (g *Group) store(name string) *store {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.stores[name]
 }
 
 // ClearAll forgets all keys of all caches and returns how many entries went.
 func (g *Group) ClearAll(context.Context) int {
+	g.tier.renew(groupGeneration, message(saysAll, ""))
 	n := 0
 	for _, s := range g.all() {
 		n += s.clear()
@@ -142,8 +160,10 @@ func (g *Group) ClearAll(context.Context) int {
 }
 
 // ClearPattern forgets the keys of all caches that [Match] a pattern and returns how many
-// entries went. When ctx ends, the remaining caches are left as they are.
+// entries went. When ctx ends, the remaining caches are left as they are in memory. The second tier cannot find
+// keys by pattern without reading all of them, so it forgets all it has.
 func (g *Group) ClearPattern(ctx context.Context, pattern string) int {
+	g.tier.renew(groupGeneration, message(saysPattern, "/"+pattern))
 	n := 0
 	for _, s := range g.all() {
 		if ctx.Err() != nil {
@@ -157,7 +177,12 @@ func (g *Group) ClearPattern(ctx context.Context, pattern string) int {
 // ClearTag invalidates the entries of all caches that have a tag and returns how many there are.
 // It takes the same time however many these are. Entries that another tag has invalidated before
 // are counted until they are dropped.
-func (g *Group) ClearTag(_ context.Context, tag string) int { return g.tags.clear(tag) }
+func (g *Group) ClearTag(_ context.Context, tag string) int {
+	if g.tier != nil {
+		g.tier.renew(tagGeneration(tag), message(saysTag, tag))
+	}
+	return g.tags.clear(tag)
+}
 
 // Cleanup drops the entries that are expired or under a cleared tag and returns how many.
 func (g *Group) Cleanup() int {
@@ -218,8 +243,15 @@ func (g *Group) Stats() Stats {
 	for _, store := range g.sorted() {
 		s.add(store.name, store.stats())
 	}
-	if g.cfg.RedisURL != "" {
-		s.Warnings = append(s.Warnings, "cache.redis_url is set, but this version has no second tier: nothing is stored there")
+	switch {
+	case g.tier != nil:
+		s.Redis = g.tier.stats()
+		if !s.Redis.Connected {
+			s.Warnings = append(s.Warnings, "cache.redis_url: not connected ("+s.Redis.LastError+"): values are kept in memory alone, "+
+				"those of shared caches for "+SuspectTTL.String()+" at most")
+		}
+	case g.cfg.RedisURL != "":
+		s.Warnings = append(s.Warnings, "cache.redis_url is set, but the program made the group without a second tier")
 	}
 	s.finish()
 	return s

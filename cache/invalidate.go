@@ -6,12 +6,20 @@ package cache
 type Mark struct {
 	removals, cleared uint64
 	taken             bool
+	snap              *snapshot
+}
+
+// mark is the moment now.
+func (s *store) mark() Mark {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Mark{removals: s.removals.count, cleared: s.tags.cleared.Load(), taken: true}
 }
 
 // outdated reports whether something was invalidated since the mark that may have been the value
-// that was fetched: a key of the same cache or, for a value with tags, any tag.
-func (m Mark) outdated(removals, cleared uint64, names []string) bool {
-	return m.taken && (m.removals != removals || len(names) > 0 && m.cleared != cleared)
+// that was fetched: its key or, for a value with tags, any tag. mu is held.
+func (s *store) outdated(m Mark, key string, tags []string) bool {
+	return m.taken && (s.removals.since(m.removals, key) || len(tags) > 0 && m.cleared != s.tags.cleared.Load())
 }
 
 // supersede takes the running load of key out of the way, with mu held: its value will not be
@@ -23,12 +31,16 @@ func (s *store) supersede(key string) {
 	}
 }
 
-// remove invalidates one key and reports whether it had a value.
-func (s *store) remove(key string) bool {
+// remove invalidates one key and reports whether it had a value. With tell, the second tier and
+// the other processes forget it too.
+func (s *store) remove(key string, tell bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.removals++
+	s.removals.key(key)
 	s.supersede(key)
+	if tell {
+		s.forget(key)
+	}
 	e, ok := s.table.GetIfPresent(key)
 	if !ok {
 		return false
@@ -42,7 +54,7 @@ func (s *store) remove(key string) bool {
 func (s *store) clear() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.removals++
+	s.removals.all()
 	for key := range s.flights {
 		s.supersede(key)
 	}
@@ -60,7 +72,7 @@ func (s *store) clear() int {
 // without a lock: one that is stored meanwhile, by a write that began later, may stay.
 func (s *store) clearMatching(pattern string) int {
 	s.mu.Lock()
-	s.removals++
+	s.removals.all()
 	for key := range s.flights {
 		if Match(pattern, key) {
 			s.supersede(key)

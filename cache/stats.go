@@ -87,11 +87,37 @@ type NamedStats struct {
 
 // RedisStats are the figures of the second tier.
 type RedisStats struct {
-	Enabled           bool  `json:"enabled"`
-	Connected         bool  `json:"connected"`
+	Enabled bool `json:"enabled"`
+	// Connected says that it answers and that the feed of invalidations lives, Since when that last
+	// changed; LastError is why it does not, or what it refused last.
+	Connected bool      `json:"connected"`
+	Since     time.Time `json:"since"`
+	LastError string    `json:"last_error,omitempty"`
+	// UsedMemoryBytes, ConnectedClients and CommandsProcessed are what the server last said of itself; of
+	// a cluster, one of its servers.
 	UsedMemoryBytes   int64 `json:"used_memory_bytes"`
 	ConnectedClients  int64 `json:"connected_clients"`
 	CommandsProcessed int64 `json:"commands_processed"`
+	// Hits and Misses are lookups that it answered.
+	Hits   uint64 `json:"hits"`
+	Misses uint64 `json:"misses"`
+	// Errors are lookups and operations that failed, Malformed values that could not be read.
+	Errors    uint64 `json:"errors"`
+	Malformed uint64 `json:"malformed"`
+	// Stored are values written, Refused those that another process was faster with or that were
+	// invalidated meanwhile, Dropped operations for which the queue had no room.
+	Stored  uint64 `json:"stored"`
+	Refused uint64 `json:"refused"`
+	Dropped uint64 `json:"dropped"`
+	// Sent and Received are the messages to and from other processes, Feeds how often the feed came to live.
+	Sent     uint64 `json:"sent"`
+	Received uint64 `json:"received"`
+	Feeds    uint64 `json:"feeds"`
+	// Queued are operations that wait now, Unsent these and those under way; Owed invalidations that did not reach it and will be done
+	// before it is read again.
+	Queued int `json:"queued"`
+	Unsent int `json:"unsent"`
+	Owed   int `json:"owed"`
 }
 
 // EntryInfo describes an entry; asking for it does not count as an access.

@@ -27,6 +27,9 @@ type store struct {
 	cost  func(value any) int64
 	clock *clock
 	tags  *tags
+	// tier is the group's second tier and codec what goes there; nil: memory alone.
+	tier  *tier
+	codec *codec
 	table *otter.Cache[string, *entry]
 	counters
 
@@ -34,21 +37,34 @@ type store struct {
 	limits  limits
 	order   order
 	flights map[string]*flight
-	// removals counts the invalidations, for marks.
-	removals uint64
+	// removals are the invalidations, for marks.
+	removals removals
+	// suspect says that invalidations of other processes may be missing.
+	suspect bool
 }
 
-func (g *Group) newStore(name string, typ reflect.Type, wants Limits, cost func(any) int64) (*store, error) {
+// kind is what makes one cache different from another.
+type kind struct {
+	typ   reflect.Type
+	wants Limits
+	cost  func(any) int64
+	codec *codec
+}
+
+func (g *Group) newStore(name string, k kind) (*store, error) {
 	// Without a maximum otter is a table alone: it neither evicts nor keeps a buffer, and with an
 	// executor that runs what is asked at once it starts no goroutine.
 	table, err := otter.New(&otter.Options[string, *entry]{Executor: func(f func()) { f() }})
 	if err != nil {
 		return nil, err
 	}
-	return &store{
-		name: name, typ: typ, wants: wants, cost: cost, clock: g.clock, tags: g.tags, table: table,
-		order: order{ghosts: newGhosts()}, flights: map[string]*flight{},
-	}, nil
+	s := &store{
+		name: name, typ: k.typ, wants: k.wants, cost: k.cost, clock: g.clock, tags: g.tags,
+		tier: g.tier, codec: k.codec, table: table,
+		order: order{ghosts: newGhosts()}, flights: map[string]*flight{}, removals: newRemovals(),
+	}
+	s.suspect = s.shared() && !g.tier.isLive()
+	return s, nil
 }
 
 // get returns the live entry of key, or nil, and counts the lookup.
@@ -96,13 +112,25 @@ func (s *store) peek(key string) *entry {
 func (s *store) set(e *entry, opts EntryOptions) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if opts.Since.outdated(s.removals, s.tags.cleared.Load(), opts.Tags) {
+	if s.outdated(opts.Since, e.key, opts.Tags) {
 		s.superseded.Add(1)
 		return ErrSuperseded
 	}
 	s.supersede(e.key)
 	e.tags = s.tags.take(opts.Tags)
-	return s.put(e, opts.TTL)
+	err := s.put(e, opts.TTL)
+	switch {
+	case opts.Since.taken && err == nil:
+		s.fill(e, opts.Since.snap, opts.Tags)
+	case opts.Since.taken || !s.shared(): // what was fetched and is not kept changes nothing elsewhere
+	case err == nil:
+		s.removals.key(e.key) // for what is on its way from the second tier
+		s.replace(e, opts.Tags)
+	default:
+		s.removals.key(e.key)
+		s.forget(e.key)
+	}
+	return err
 }
 
 // put stores e, whose tags are taken, with mu held. A value that is refused takes what its key
@@ -137,6 +165,9 @@ func (s *store) put(e *entry, ttl time.Duration) error {
 func (s *store) expiry(now int64, ttl time.Duration) int64 {
 	if ttl == 0 {
 		ttl = s.limits.ttl
+	}
+	if s.suspect {
+		ttl = min(ttl, SuspectTTL)
 	}
 	if s.limits.jitter > 0 {
 		ttl -= time.Duration(float64(ttl) * s.limits.jitter * rand.Float64())

@@ -1,0 +1,189 @@
+package cache
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/klauspost/compress/s2"
+)
+
+const (
+	envelopeVersion = 1
+	flagCompressed  = 1 << 0
+
+	// compressFrom is the size from which a value is compressed.
+	compressFrom = 1 << 10
+	// maxEnvelopeTags bounds the tags of a value in the second tier.
+	maxEnvelopeTags = 1 << 10
+	maxFormat       = 64
+	checksumBytes   = 8
+)
+
+var (
+	errMalformed   = errors.New("cache: malformed value in the second tier")
+	errOtherFormat = errors.New("cache: value of another format in the second tier")
+)
+
+// envelope is a value as the second tier has it:
+//
+//	version, flags, format, created, expires, cost, generation of the cache,
+//	count of tags, each with its generation, length of the value, the value, checksum
+//
+// Numbers are uvarints, strings have their length before them. The checksum covers the key, so
+// that bytes that came under another key are no value. It guards against damage, not against
+// somebody who can write there.
+type envelope struct {
+	format           string
+	created, expires time.Time // to the millisecond
+	cost             int64
+	generation       string
+	tags             []envelopeTag
+	value            []byte
+}
+
+type envelopeTag struct{ name, generation string }
+
+// seal writes an envelope for the place id, which is the cache and the key.
+func (v *envelope) seal(id string) []byte {
+	flags, body := byte(0), v.value
+	if len(body) >= compressFrom {
+		if packed := s2.Encode(nil, body); len(packed) < len(body) {
+			flags, body = flagCompressed, packed
+		}
+	}
+	out := make([]byte, 0, len(body)+128)
+	out = append(out, envelopeVersion, flags)
+	out = appendText(out, v.format)
+	out = binary.AppendUvarint(out, uint64(v.created.UnixMilli()))
+	out = binary.AppendUvarint(out, uint64(v.expires.UnixMilli()))
+	out = binary.AppendUvarint(out, uint64(v.cost))
+	out = appendText(out, v.generation)
+	out = binary.AppendUvarint(out, uint64(len(v.tags)))
+	for _, t := range v.tags {
+		out = appendText(appendText(out, t.name), t.generation)
+	}
+	out = binary.AppendUvarint(out, uint64(len(v.value)))
+	out = append(out, body...)
+	return binary.BigEndian.AppendUint64(out, checksum(id, out))
+}
+
+func appendText(out []byte, s string) []byte {
+	return append(binary.AppendUvarint(out, uint64(len(s))), s...)
+}
+
+func checksum(id string, data []byte) uint64 {
+	d := xxhash.New()
+	_, _ = d.WriteString(id) // a hash does not fail
+	_, _ = d.Write(data)
+	return d.Sum64()
+}
+
+// open reads an envelope. A value of more than maxBytes is malformed, and no more than that is
+// allocated for it. Nothing of data is kept.
+func open(id, format string, data []byte, maxBytes int64) (*envelope, error) {
+	if len(data) < checksumBytes {
+		return nil, fmt.Errorf("%w: %d bytes", errMalformed, len(data))
+	}
+	body, sum := data[:len(data)-checksumBytes], data[len(data)-checksumBytes:]
+	if checksum(id, body) != binary.BigEndian.Uint64(sum) {
+		return nil, fmt.Errorf("%w: checksum", errMalformed)
+	}
+	r := reader{rest: body}
+	if version := r.byte(); version != envelopeVersion {
+		return nil, fmt.Errorf("%w: version %d", errMalformed, version)
+	}
+	flags := r.byte()
+	v := &envelope{format: r.text(maxFormat)}
+	v.created, v.expires = r.time(), r.time()
+	v.cost = int64(min(r.number(), 1<<63-1))
+	v.generation = r.text(maxFormat)
+	tags := r.number()
+	if tags > maxEnvelopeTags {
+		return nil, fmt.Errorf("%w: %d tags", errMalformed, tags)
+	}
+	for range tags {
+		v.tags = append(v.tags, envelopeTag{r.text(MaxKeyBytes), r.text(maxFormat)})
+	}
+	size := r.number()
+	switch {
+	case r.bad:
+		return nil, fmt.Errorf("%w: truncated", errMalformed)
+	case flags&^flagCompressed != 0:
+		return nil, fmt.Errorf("%w: flags %#x", errMalformed, flags)
+	case v.format != format:
+		return nil, errOtherFormat
+	case v.cost > maxBytes || size > uint64(maxBytes):
+		return nil, fmt.Errorf("%w: %d bytes, %d at most", errMalformed, max(size, uint64(v.cost)), maxBytes)
+	}
+	var err error
+	v.value, err = unpack(r.rest, flags, int(size))
+	return v, err
+}
+
+// unpack returns the value of exactly size bytes. The format of s2 says the length first.
+func unpack(body []byte, flags byte, size int) ([]byte, error) {
+	if flags&flagCompressed == 0 {
+		if len(body) != size {
+			return nil, fmt.Errorf("%w: %d bytes of %d", errMalformed, len(body), size)
+		}
+		return append(make([]byte, 0, size), body...), nil
+	}
+	if n, err := s2.DecodedLen(body); err != nil || n != size {
+		return nil, fmt.Errorf("%w: compressed length", errMalformed)
+	}
+	value, err := s2.Decode(make([]byte, size), body)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errMalformed, err)
+	}
+	return value, nil
+}
+
+// reader reads what an envelope is made of; once it was bad it stays so.
+type reader struct {
+	rest []byte
+	bad  bool
+}
+
+func (r *reader) byte() byte {
+	if len(r.rest) == 0 {
+		r.bad = true
+		return 0
+	}
+	b := r.rest[0]
+	r.rest = r.rest[1:]
+	return b
+}
+
+func (r *reader) number() uint64 {
+	n, size := binary.Uvarint(r.rest)
+	if size <= 0 {
+		r.bad, r.rest = true, nil
+		return 0
+	}
+	r.rest = r.rest[size:]
+	return n
+}
+
+func (r *reader) text(longest int) string {
+	n := r.number()
+	if n > uint64(len(r.rest)) || n > uint64(longest) {
+		r.bad, r.rest = true, nil
+		return ""
+	}
+	s := string(r.rest[:n])
+	r.rest = r.rest[n:]
+	return s
+}
+
+// time reads a moment; what is beyond the year 9999 is bad.
+func (r *reader) time() time.Time {
+	const latest = 253402300799999
+	ms := r.number()
+	if ms > latest {
+		r.bad, ms = true, 0
+	}
+	return time.UnixMilli(int64(ms))
+}

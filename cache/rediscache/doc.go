@@ -1,0 +1,47 @@
+// Package rediscache is the second tier of package cache on Redis or Valkey.
+//
+//	remote, err := rediscache.New(rediscache.Config{URL: "redis://127.0.0.1:6379/0"}, logger)
+//	if err != nil {
+//		return err
+//	}
+//	group, err := cache.NewShared(cfg, remote)
+//	if err != nil {
+//		return err
+//	}
+//	go group.Run(ctx) // connects, and reconnects by itself
+//
+// New opens nothing: a server that is down costs a start nothing, and the tier is not asked until
+// it is there.
+//
+// # URL
+//
+//	redis://user:password@host:6379/0              one server, or one of a cluster
+//	rediss://host:6380                             the same by TLS; valkey and valkeys serve too
+//	redis+cluster://host1:6379?addr=host2:6379     a cluster, by some of its servers
+//	redis+sentinel://host1:26379?addr=host2:26379&master_set=main
+//	unix:///run/redis.sock?db=0
+//
+// Further parameters are those of github.com/redis/rueidis: dial_timeout, write_timeout,
+// protocol=2, client_name, skip_verify.
+//
+// # When the server fails
+//
+// A lookup waits [Config.LookupTimeout] at most. After [breakerFailures] failures in a row nobody
+// waits any more: lookups fail at once until a probe, which no caller waits for, was answered.
+//
+// The feed is a subscription on a connection of its own. Twice a second a message is sent to
+// oneself through it: it lives while these come back in time, so that a server that accepts and
+// does not answer is noticed as well as a closed connection, at the latest after [feedTimeout].
+//
+// # What is in the server
+//
+// Values under prefix:e:cache/key, each with a version of its own, by which a store finds out whether it may
+// still come. In the place of a removed value is a mark, for [cache.RemoteMarkTTL]. Generations
+// are random tokens under prefix:g:…, kept as long as what was stored under them. Everything has
+// a time to live, so that nothing is left of what is dead. Generations that the server evicts
+// early cost misses, never wrong values; for marks that it evicts early, see cache.
+//
+// A replica that takes over may lack the last invalidations, as replication does not wait; the
+// times to live bound what comes of it. In a cluster messages go from server to server: one that
+// is lost there without a connection breaking is not noticed.
+package rediscache

@@ -1,0 +1,328 @@
+package cache
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// SuspectTTL is how long a value of a shared cache may be served while messages of other
+	// processes may be missing: entries are not kept longer, and those from before are dropped then.
+	SuspectTTL = 30 * time.Second
+
+	maxQueued      = 1 << 12  // operations that wait for the second tier
+	maxQueuedBytes = 64 << 20 // and the bytes of their entries
+	maxBatch       = 1 << 8   // operations sent together
+	maxOwed        = 1 << 10  // generations to drop, before all are
+	settleEvery    = 250 * time.Millisecond
+	flushTimeout   = time.Second
+)
+
+// The names of generations.
+const groupGeneration = "g"
+
+func nameGeneration(name string) string { return "n:" + name }
+func tagGeneration(tag string) string   { return "t:" + tag }
+
+// tier is a group's side of its second tier. Changes go through a queue, so that no caller waits
+// for them; what is in the queue is not asked of the second tier meanwhile, so that a process
+// sees its own writes.
+type tier struct {
+	remote Remote
+	group  *Group
+	work   chan struct{}
+	counts tierCounters
+
+	// readable says that the second tier may be asked: the feed lives, memory was cleared since it
+	// came back, and nothing is owed. It follows from the fields below.
+	readable atomic.Bool
+
+	mu    sync.Mutex // guards the fields below; it may be taken with a store's mu held
+	live  bool       // the feed
+	ready bool       // memory was cleared since the feed came back
+	since time.Time  // of live
+	lost  int64      // when the feed was lost, on the group's clock; zero when it lives or was dealt with
+	why   error      // why it does not live
+	queue []queued
+	bytes int64
+	// unsent counts the operations of a key that are queued or under way, wide those of more than
+	// a key.
+	unsent map[string]int
+	wide   int
+	// owed are generations that must be dropped before anything is read: invalidations that did
+	// not reach the second tier. Those in settling are being dropped.
+	owed, settling map[string]struct{}
+}
+
+type tierCounters struct {
+	hits, misses, malformed, errors atomic.Uint64
+	stored, refused, dropped        atomic.Uint64
+	sent, received, feeds           atomic.Uint64
+}
+
+// queued is an operation that waits. A value is made bytes when its turn comes.
+type queued struct {
+	op    RemoteOp
+	store *store
+	entry *entry
+	snap  *snapshot
+}
+
+func newTier(g *Group, remote Remote) *tier {
+	return &tier{
+		remote: remote, group: g, work: make(chan struct{}, 1), since: time.Now(), why: errors.New("not connected yet"),
+		unsent: map[string]int{}, owed: map[string]struct{}{}, lost: g.clock.now(),
+	}
+}
+
+// stats are what both sides know.
+func (t *tier) stats() RedisStats {
+	s := t.remote.Stats()
+	c := &t.counts
+	s.Enabled = true
+	s.Hits, s.Misses, s.Errors, s.Malformed = c.hits.Load(), c.misses.Load(), c.errors.Load(), c.malformed.Load()
+	s.Stored, s.Refused, s.Dropped = c.stored.Load(), c.refused.Load(), c.dropped.Load()
+	s.Sent, s.Received, s.Feeds = c.sent.Load(), c.received.Load(), c.feeds.Load()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s.Queued, s.Owed = len(t.queue), len(t.owed)+len(t.settling)
+	s.Unsent = t.wide + len(t.unsent)
+	if !t.live {
+		s.Connected, s.Since, s.LastError = false, t.since, cmp.Or(s.LastError, t.why.Error())
+	} else if s.Connected && t.since.After(s.Since) {
+		s.Since = t.since
+	}
+	return s
+}
+
+// isLive reports whether the feed lives.
+func (t *tier) isLive() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.live
+}
+
+// askable reports whether the second tier may be asked for a key.
+func (t *tier) askable(key string) bool {
+	if !t.readable.Load() {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.wide == 0 && t.unsent[key] == 0
+}
+
+// push queues an operation. One that cannot be queued and must not be forgotten is owed.
+func (t *tier) push(q queued) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.live {
+		t.owe(q) // run looks when the feed is back
+		return
+	}
+	size := int64(0)
+	if q.entry != nil {
+		size = q.entry.bytes
+	}
+	if len(t.queue) >= maxQueued || t.bytes+size > maxQueuedBytes {
+		t.counts.dropped.Add(1)
+		t.owe(q)
+		t.wake()
+		return
+	}
+	t.queue = append(t.queue, q)
+	t.bytes += size
+	t.count(q, 1)
+	t.wake()
+}
+
+func (t *tier) wake() {
+	select {
+	case t.work <- struct{}{}:
+	default: // it has been told already
+	}
+}
+
+// count counts an operation in or out of what is unsent, with mu held.
+func (t *tier) count(q queued, n int) {
+	if q.op.Key == "" {
+		t.wide += n
+		return
+	}
+	if t.unsent[q.op.Key] += n; t.unsent[q.op.Key] == 0 {
+		delete(t.unsent, q.op.Key)
+	}
+}
+
+// owe remembers what must be done before the second tier is read again, with mu held. A key is
+// not dropped alone, but with its whole cache: an operation whose outcome is not known may still
+// be carried out later, and then its generation is out of date.
+func (t *tier) owe(q queued) {
+	names := q.op.Names
+	switch q.op.Kind {
+	case RemoteReplace, RemoteForget:
+		names = []string{nameGeneration(q.store.name)}
+	case RemoteRenew:
+	default:
+		return // nobody misses it
+	}
+	for _, name := range names {
+		t.owed[name] = struct{}{}
+	}
+	if len(t.owed) > maxOwed {
+		t.owed = map[string]struct{}{groupGeneration: {}}
+	}
+	t.update()
+}
+
+// update works out readable, with mu held.
+func (t *tier) update() {
+	t.readable.Store(t.live && t.ready && len(t.owed) == 0 && len(t.settling) == 0)
+}
+
+// Live implements [Feed]: what memory holds may have been invalidated unheard, so it goes.
+func (t *tier) Live() {
+	t.mu.Lock()
+	t.live, t.ready, t.since, t.why, t.lost = true, false, time.Now(), nil, 0
+	t.update()
+	t.mu.Unlock()
+	t.counts.feeds.Add(1)
+	for _, s := range t.group.all() {
+		s.trust()
+	}
+	t.mu.Lock()
+	t.ready = t.live
+	t.update()
+	t.mu.Unlock()
+	t.wake()
+}
+
+// Lost implements [Feed].
+func (t *tier) Lost(reason error) {
+	if reason == nil {
+		reason = ErrRemoteUnavailable
+	}
+	t.mu.Lock()
+	t.why = reason
+	if !t.live {
+		t.mu.Unlock()
+		return
+	}
+	t.live, t.ready, t.since, t.lost = false, false, time.Now(), t.group.clock.now()
+	for _, q := range t.queue {
+		t.count(q, -1)
+		t.owe(q)
+	}
+	t.queue, t.bytes = nil, 0
+	t.update()
+	t.mu.Unlock()
+	for _, s := range t.group.all() {
+		s.doubt()
+	}
+	t.wake()
+}
+
+// Deliver implements [Feed].
+func (t *tier) Deliver(m []byte) {
+	t.counts.received.Add(1)
+	if err := t.group.hear(m); err != nil {
+		t.counts.malformed.Add(1)
+	}
+}
+
+// run serves the queue until ctx ends, and then what is left of it.
+func (t *tier) run(ctx context.Context) {
+	connected, hangUp := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := t.remote.Run(connected, t); err != nil {
+			t.Lost(err)
+		}
+	})
+	for {
+		wait := t.round(ctx)
+		timer := time.NewTimer(wait)
+		select {
+		case <-t.work:
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			flush, cancel := context.WithTimeout(connected, flushTimeout)
+			for t.send(flush) && flush.Err() == nil {
+				continue
+			}
+			cancel()
+			hangUp()
+			running.Wait()
+			t.Lost(context.Cause(ctx))
+			return
+		}
+		timer.Stop()
+	}
+}
+
+// round does what is to be done now and says when to look again at the latest.
+func (t *tier) round(ctx context.Context) time.Duration {
+	t.settle(ctx)
+	for ctx.Err() == nil && t.send(ctx) {
+		t.settle(ctx)
+	}
+	t.mu.Lock()
+	lost, owes := t.lost, t.live && len(t.owed) > 0
+	t.mu.Unlock()
+	wait := time.Hour
+	if lost != 0 {
+		if wait = time.Duration(lost + int64(SuspectTTL) - t.group.clock.now()); wait <= 0 {
+			t.distrust(lost)
+			wait = time.Hour
+		}
+	}
+	if owes {
+		wait = min(wait, settleEvery)
+	}
+	return wait
+}
+
+// distrust drops what memory has held since before the feed was lost.
+func (t *tier) distrust(lost int64) {
+	for _, s := range t.group.all() {
+		s.dropBefore(lost)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.lost == lost {
+		t.lost = 0
+	}
+}
+
+// settle drops the generations that are owed.
+func (t *tier) settle(ctx context.Context) {
+	t.mu.Lock()
+	if !t.live || len(t.owed) == 0 {
+		t.mu.Unlock()
+		return
+	}
+	t.settling, t.owed = t.owed, map[string]struct{}{}
+	t.mu.Unlock()
+	ops := make([]RemoteOp, 0, len(t.settling))
+	for name := range t.settling { // written by this goroutine alone
+		ops = append(ops, RemoteOp{Kind: RemoteRenew, Names: []string{name}, Message: renewal(name)})
+	}
+	errs := t.remote.Apply(ctx, ops)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.settling = nil
+	for i, err := range errs {
+		if err != nil {
+			t.counts.errors.Add(1)
+			t.owe(queued{op: ops[i]})
+			continue
+		}
+		t.counts.sent.Add(1)
+	}
+	t.update()
+}
