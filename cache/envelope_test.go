@@ -1,0 +1,133 @@
+package cache
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"runtime/metrics"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/s2"
+)
+
+func sampleEnvelope(value []byte) *envelope {
+	return &envelope{
+		format: "json/1", created: time.UnixMilli(1_700_000_000_123), expires: time.UnixMilli(1_700_000_060_123),
+		cost: 300, generation: "groupname", tags: []envelopeTag{{"corpus", "g1"}, {"", "g2"}}, value: value,
+	}
+}
+
+func TestEnvelopeComesBack(t *testing.T) {
+	t.Parallel()
+	for _, value := range [][]byte{{}, []byte("short"), bytes.Repeat([]byte("long "), 10_000)} {
+		want := sampleEnvelope(value)
+		got, err := open("c/k", "json/1", want.seal("c/k"), 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(envelope{}, envelopeTag{})); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if n := len(sampleEnvelope(bytes.Repeat([]byte("long "), 10_000)).seal("k")); n > 5000 {
+		t.Errorf("50,000 alike bytes take %d", n)
+	}
+}
+
+// resum puts the right checksum under what was made wrong.
+func resum(id string, body []byte) []byte {
+	return binary.BigEndian.AppendUint64(bytes.Clone(body), checksum(id, body))
+}
+
+func TestEnvelopeRefuses(t *testing.T) {
+	t.Parallel()
+	const id = "c/k"
+	good := sampleEnvelope([]byte("value")).seal(id)
+	body := good[:len(good)-checksumBytes]
+	bomb := sampleEnvelope(nil)
+	header := bomb.seal(id)
+	header = header[:len(header)-checksumBytes-1] // without the length of nothing
+	header[1] = flagCompressed
+	packed := s2.Encode(nil, make([]byte, 1<<20))
+	tests := []struct {
+		name string
+		data []byte
+		want error
+	}{
+		{"nothing", nil, errMalformed},
+		{"another key's", sampleEnvelope([]byte("value")).seal("c/other"), errMalformed},
+		{"one byte short", good[:len(good)-1], errMalformed},
+		{"later version", resum(id, append([]byte{9}, body[1:]...)), errMalformed},
+		{"unknown flag", resum(id, append([]byte{1, 2}, body[2:]...)), errMalformed},
+		{"cut value", resum(id, body[:len(body)-1]), errMalformed},
+		{"cut header", resum(id, body[:12]), errMalformed},
+		{"bomb that says so", resum(id, append(binary.AppendUvarint(bytes.Clone(header), 1<<20), packed...)), errMalformed},
+		{"bomb that does not", resum(id, append(binary.AppendUvarint(bytes.Clone(header), 100), packed...)), errMalformed},
+		{"bomb by tags", resum(id, append(bytes.Clone(body[:9]), bytes.Repeat([]byte{0xff}, 40)...)), errMalformed},
+		{"another format", func() []byte { e := sampleEnvelope(nil); e.format = "json/2"; return e.seal(id) }(), errOtherFormat},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if v, err := open(id, "json/1", test.data, 1000); !errors.Is(err, test.want) {
+				t.Errorf("got %+v, %v", v, err)
+			}
+		})
+	}
+	if _, err := open(id, "json/1", good, 299); !errors.Is(err, errMalformed) {
+		t.Errorf("what costs more than the cache may hold was opened: %v", err)
+	}
+}
+
+// A bomb takes no more memory than a value may.
+func TestEnvelopeAllocatesNoMoreThanAllowed(t *testing.T) {
+	const id = "c/k"
+	e := sampleEnvelope(make([]byte, 16<<20))
+	data := e.seal(id)
+	if len(data) > 2<<20 {
+		t.Fatalf("the bomb takes %d bytes", len(data))
+	}
+	before := allocated()
+	if _, err := open(id, "json/1", data, 1<<20); !errors.Is(err, errMalformed) {
+		t.Errorf("it was opened: %v", err)
+	}
+	if n := allocated() - before; n > 4<<20 {
+		t.Errorf("%d bytes allocated", n)
+	}
+}
+
+// allocated is the sum of what was ever allocated; tests that run by themselves can compare it.
+func allocated() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
+
+func FuzzEnvelope(f *testing.F) {
+	const id = "c/k"
+	for _, value := range []string{"", "short", strings.Repeat("long ", 1000)} {
+		data := sampleEnvelope([]byte(value)).seal(id)
+		f.Add(data[:len(data)-checksumBytes])
+	}
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, body []byte) {
+		data := resum(id, body) // or nothing would come past the checksum
+		v, err := open(id, "json/1", data, 1<<16)
+		if err != nil {
+			return
+		}
+		if len(v.value) > 1<<16 || v.cost > 1<<16 {
+			t.Errorf("%d bytes of cost %d came out", len(v.value), v.cost)
+		}
+		again, err := open(id, "json/1", v.seal(id), 1<<16)
+		if err != nil {
+			t.Fatalf("what came out does not go in: %v", err)
+		}
+		if diff := cmp.Diff(v, again, cmp.AllowUnexported(envelope{}, envelopeTag{})); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

@@ -1,0 +1,162 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"sync"
+)
+
+var errDown = errors.New("the second tier is down")
+
+// sharedMemory is a second tier in memory, for several groups; each has a memoryRemote.
+type sharedMemory struct {
+	mu          sync.Mutex // guards the fields below
+	made        int
+	values      map[string]sharedValue
+	generations map[string]string
+	remotes     []*memoryRemote
+}
+
+type sharedValue struct {
+	version string
+	value   []byte // nil: a mark
+}
+
+func newSharedMemory() *sharedMemory {
+	return &sharedMemory{values: map[string]sharedValue{}, generations: map[string]string{}}
+}
+
+func (m *sharedMemory) token() string {
+	m.made++
+	return "token" + strconv.Itoa(m.made)
+}
+
+// memoryRemote is one group's connection.
+type memoryRemote struct {
+	*sharedMemory
+	feed Feed
+	// down fails everything; held, until closed, holds up Apply.
+	down    bool
+	held    chan struct{}
+	lookups int
+	applied []RemoteOp
+	running chan struct{}
+}
+
+func (m *sharedMemory) connect() *memoryRemote {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := &memoryRemote{sharedMemory: m, running: make(chan struct{})}
+	m.remotes = append(m.remotes, r)
+	return r
+}
+
+func (r *memoryRemote) Lookup(_ context.Context, key string, names []string) (RemoteView, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lookups++
+	if r.down {
+		return RemoteView{}, errDown
+	}
+	v := RemoteView{Version: r.values[key].version, Value: slices.Clone(r.values[key].value)}
+	for _, name := range names {
+		if r.generations[name] == "" {
+			r.generations[name] = r.token()
+		}
+		v.Generations = append(v.Generations, r.generations[name])
+	}
+	return v, nil
+}
+
+func (r *memoryRemote) Apply(_ context.Context, ops []RemoteOp) []error {
+	r.mu.Lock()
+	held := r.held
+	r.mu.Unlock()
+	if held != nil {
+		<-held
+	}
+	errs := make([]error, len(ops))
+	var messages [][]byte
+	r.mu.Lock()
+	for i, op := range ops {
+		if errs[i] = r.apply(op); errs[i] == nil && op.Message != nil {
+			messages = append(messages, op.Message)
+		}
+	}
+	others := slices.Clone(r.remotes)
+	r.mu.Unlock()
+	for _, m := range messages {
+		for _, other := range others {
+			if feed := other.listening(); other != r && feed != nil {
+				feed.Deliver(m)
+			}
+		}
+	}
+	return errs
+}
+
+func (r *memoryRemote) listening() Feed {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.down {
+		return nil
+	}
+	return r.feed
+}
+
+func (r *memoryRemote) apply(op RemoteOp) error {
+	if r.down {
+		return errDown
+	}
+	r.applied = append(r.applied, op)
+	switch op.Kind {
+	case RemoteStore:
+		if r.values[op.Key].version != op.Since {
+			return ErrSuperseded
+		}
+		r.values[op.Key] = sharedValue{op.Version, op.Value}
+	case RemoteReplace:
+		r.values[op.Key] = sharedValue{op.Version, op.Value}
+	case RemoteForget:
+		r.values[op.Key] = sharedValue{version: r.token()}
+	case RemoteDiscard:
+		if r.values[op.Key].version == op.Since {
+			delete(r.values, op.Key)
+		}
+	case RemoteRenew:
+		for _, name := range op.Names {
+			delete(r.generations, name)
+		}
+	}
+	return nil
+}
+
+func (r *memoryRemote) Run(ctx context.Context, feed Feed) error {
+	r.mu.Lock()
+	r.feed = feed
+	down := r.down
+	r.mu.Unlock()
+	if !down {
+		feed.Live()
+	}
+	close(r.running)
+	<-ctx.Done()
+	return nil
+}
+
+func (r *memoryRemote) Stats() RedisStats { return RedisStats{Connected: true} }
+
+// setDown breaks the connection, or mends it.
+func (r *memoryRemote) setDown(down bool) {
+	r.mu.Lock()
+	r.down = down
+	feed := r.feed
+	r.mu.Unlock()
+	if down {
+		feed.Lost(errDown)
+	} else {
+		feed.Live()
+	}
+}
