@@ -41,6 +41,8 @@ type memoryRemote struct {
 	down    bool
 	held    chan struct{}
 	lookups int
+	// during is called once, by the next lookup, after it has read.
+	during  func()
 	applied []RemoteOp
 	running chan struct{}
 }
@@ -55,7 +57,14 @@ func (m *sharedMemory) connect() *memoryRemote {
 
 func (r *memoryRemote) Lookup(_ context.Context, key string, names []string) (RemoteView, error) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	defer func() {
+		during := r.during
+		r.during = nil
+		r.mu.Unlock()
+		if during != nil {
+			during()
+		}
+	}()
 	r.lookups++
 	if r.down {
 		return RemoteView{}, errDown
