@@ -116,14 +116,10 @@ func (c *caching) lead(req *http.Request, asked directives, l look, f *flight) (
 			c.flights.land(f, unshareable)
 		}
 	}()
-	since := c.keep.pages.Mark()
-	if l.page != nil || c.keep.pages.Exists(l.key) { // things may have changed since the look
-		now := time.Now()
-		if l = c.keep.look(l.key, req, asked, now); l.outcome == outcomeHit {
-			x.outcome = outcomeHit
-			return x.hit(l.answer, req, now), nil
-		}
-		x.outcome = l.outcome
+	// Things may have changed since the look, and a replica may have the answer.
+	l, since := c.keep.lookFurther(l.key, req, asked)
+	if x.outcome = l.outcome; l.outcome == outcomeHit {
+		return x.hit(l.answer, req, time.Now()), nil
 	}
 	out := revalidation(req, l.answer)
 	sent := time.Now()

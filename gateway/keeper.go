@@ -13,9 +13,6 @@ import (
 // maxFilling bounds the bytes of bodies that are being copied for the cache.
 const maxFilling = 64 << 20
 
-// forgetTTL is how long an empty page is kept; it is of no use.
-const forgetTTL = time.Millisecond
-
 // keeper is the gateway's side of the cache.
 type keeper struct {
 	pages   *cache.Cache[*page]
@@ -24,7 +21,7 @@ type keeper struct {
 }
 
 func newKeeper(group *cache.Group, count *counters) (*keeper, error) {
-	pages, err := cache.Named(group, CacheName, cache.Options[*page]{Cost: (*page).cost})
+	pages, err := cache.Named(group, CacheName, cache.Options[*page]{Cost: (*page).cost, Codec: pageCodec{}})
 	if err != nil {
 		return nil, err
 	}
@@ -49,10 +46,22 @@ type look struct {
 	outcome outcome // outcomeHit: answer will do as it is
 }
 
-// look looks a request up.
+// look looks a request up in memory.
 func (k *keeper) look(key string, req *http.Request, asked directives, now time.Time) look {
-	l := look{key: key, outcome: outcomeMiss}
-	l.page, _ = k.pages.Get(key)
+	p, _ := k.pages.Get(key)
+	return judge(key, p, req, asked, now)
+}
+
+// lookFurther looks a request up where replicas share answers, past the memory. The mark is of the moment
+// before.
+func (k *keeper) lookFurther(key string, req *http.Request, asked directives) (look, cache.Mark) {
+	p, since, _ := k.pages.Lookup(req.Context(), key)
+	return judge(key, p, req, asked, time.Now()), since
+}
+
+// judge finds out what a page, or none, is to a request.
+func judge(key string, p *page, req *http.Request, asked directives, now time.Time) look {
+	l := look{key: key, page: p, outcome: outcomeMiss}
 	if l.page == nil || len(l.page.variants) == 0 {
 		return l
 	}
@@ -96,16 +105,8 @@ func (k *keeper) put(f *flight, l look, a *answer, h http.Header, since cache.Ma
 	}
 }
 
-// forget sees to it that what is kept of a target answers nobody any more. An empty page takes
-// its place, since a deletion would make the marks of all answers on their way out of date.
-func (k *keeper) forget(key string) {
-	if !k.pages.Exists(key) {
-		return
-	}
-	if err := k.pages.Set(key, &page{}, cache.EntryOptions{TTL: forgetTTL}); err != nil {
-		k.pages.Delete(key)
-	}
-}
+// forget sees to it that what is kept of a target, here or by replicas, answers nobody any more.
+func (k *keeper) forget(key string) { k.pages.Delete(key) }
 
 // reserve asks for room to copy n further bytes.
 func (k *keeper) reserve(n int) bool {

@@ -36,6 +36,7 @@ type rig struct {
 type options struct {
 	cfg     gateway.Config
 	noCache bool
+	group   *cache.Group      // instead of one in memory
 	pool    http.RoundTripper // instead of a pool over the servers
 	retries int
 	logger  *slog.Logger
@@ -50,12 +51,12 @@ func newRig(t *testing.T, o options, urls ...string) *rig {
 		t.Fatal(err)
 	}
 	parts := gateway.Parts{Profiler: r.prof, Logger: o.logger, Pool: o.pool}
-	if !o.noCache {
+	if r.cache = o.group; r.cache == nil && !o.noCache {
 		if r.cache, err = cache.New(cache.Config{}); err != nil {
 			t.Fatal(err)
 		}
-		parts.Cache = r.cache
 	}
+	parts.Cache = r.cache
 	if len(urls) > 0 {
 		cfg := balancer.Config{MaxRetries: max(o.retries, 1)}
 		for i, u := range urls {
