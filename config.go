@@ -12,6 +12,7 @@ import (
 	"github.com/sentientcore/upshift/api"
 	"github.com/sentientcore/upshift/balancer"
 	"github.com/sentientcore/upshift/cache"
+	"github.com/sentientcore/upshift/cache/rediscache"
 	"github.com/sentientcore/upshift/gateway"
 	"github.com/sentientcore/upshift/internal/conf"
 	"github.com/sentientcore/upshift/memory"
@@ -138,7 +139,7 @@ func (c Config) Validate() error {
 		c.Cache.Validate(), c.Database.Validate(), c.Memory.Validate(), c.LoadBalancer.Validate(),
 		c.Profiler.Validate(), c.Metrics.Validate(), c.Thresholds.Validate(), c.Alerts.Validate(),
 		c.Gateway.Validate(), c.API.Validate(),
-		c.validateAddresses(), c.validateAlerts(),
+		c.validateAddresses(), c.validateAlerts(), c.validateRedis(),
 	)
 }
 
@@ -159,6 +160,15 @@ func (c Config) validateAddresses() error {
 		return nil
 	}
 	return fmt.Errorf("api.listen: must differ from gateway.listen (got %q for both)", admin)
+}
+
+// validateRedis refuses a second tier that could never be found.
+func (c Config) validateRedis() error {
+	known := c.Cache.Validate() == nil // otherwise the section says it
+	if c.Cache.RedisURL == "" || !known {
+		return nil
+	}
+	return rediscache.Config{URL: c.Cache.RedisURL}.Validate()
 }
 
 // validateAlerts refuses a webhook that could never be called.

@@ -85,6 +85,7 @@ func needsRestart(now, next Config) error {
 		return map[string]any{
 			"data_dir":                  c.DataDir,
 			"cache.enabled":             c.Cache.Enabled,
+			"cache.redis_url":           c.Cache.RedisURL,
 			"database":                  c.Database,
 			"memory.monitoring_enabled": c.Memory.MonitoringEnabled,
 			"load_balancer.enabled":     c.LoadBalancer.Enabled,

@@ -80,6 +80,10 @@ func (m *Manager) refine(p *advisor.Part) {
 		return
 	}
 	switch p.Name {
+	case "cache":
+		if connected, since, lastError := m.Cache.Remote(); !connected {
+			p.State, p.Since, p.LastError = run.PhaseDegraded, since, "cache.redis_url: "+lastError
+		}
 	case "database":
 		connected, since, lastError := m.Postgres.State()
 		if !since.IsZero() {

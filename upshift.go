@@ -18,6 +18,7 @@ import (
 	"github.com/sentientcore/upshift/api"
 	"github.com/sentientcore/upshift/balancer"
 	"github.com/sentientcore/upshift/cache"
+	"github.com/sentientcore/upshift/cache/rediscache"
 	"github.com/sentientcore/upshift/gateway"
 	"github.com/sentientcore/upshift/internal/run"
 	"github.com/sentientcore/upshift/memory"
@@ -101,7 +102,7 @@ func (m *Manager) build(cfg Config) error {
 	m.Profiler, errs[0] = profiler.New(cfg.Profiler.Config)
 	m.Memory, errs[1] = memory.New(cfg.Memory.Config)
 	if cfg.Cache.Enabled {
-		m.Cache, errs[2] = cache.New(cfg.Cache.Config)
+		m.Cache, errs[2] = newCache(cfg.Cache.Config, m.logger)
 	}
 	if cfg.LoadBalancer.Enabled {
 		m.Pool, errs[3] = balancer.New(cfg.LoadBalancer.Config)
@@ -126,6 +127,18 @@ func (m *Manager) build(cfg Config) error {
 		m.Memory.OnPressure(m.Cache.Shrink)
 	}
 	return m.register(cfg)
+}
+
+// newCache makes the cache over its second tier, if it has one. Nothing is connected yet.
+func newCache(cfg cache.Config, logger *slog.Logger) (*cache.Group, error) {
+	if cfg.RedisURL == "" {
+		return cache.New(cfg)
+	}
+	remote, err := rediscache.New(rediscache.Config{URL: cfg.RedisURL}, logger)
+	if err != nil {
+		return nil, err
+	}
+	return cache.NewShared(cfg, remote)
 }
 
 // register puts the instruments of every part into the one registry.

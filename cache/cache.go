@@ -86,11 +86,11 @@ func (c *Cache[V]) Get(key string) (V, bool) {
 }
 
 // Lookup asks the second tier for the value of key, past the memory, and keeps what it finds
-// there; where it cannot be asked, the answer is what memory has. It does not count as an access of memory, so
-// that it goes well after a [Cache.Get] that missed. The mark is of the moment before: give it to
-// [Cache.Set] with a value that was fetched since, and with the same tags, and the value goes to
-// the second tier unless the key, or a tag, was written or invalidated meanwhile, also by another
-// process. Lookup takes a few dozen milliseconds at the very most.
+// there; where it cannot be asked or has none, the answer is what memory has. It does not count as
+// an access of memory, so that it goes well after a [Cache.Get] that missed. The mark is of the
+// moment before: give it to [Cache.Set] with a value that was fetched since, and with the same
+// tags, and the value goes to the second tier unless the key, or a tag, was written or invalidated
+// meanwhile, also by another process. Lookup takes a few dozen milliseconds at the very most.
 func (c *Cache[V]) Lookup(ctx context.Context, key string, tags ...string) (V, Mark, bool) {
 	value, mark, ok := c.store.lookup(ctx, key, distinct(tags))
 	return typed[V](value), mark, ok

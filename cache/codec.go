@@ -5,8 +5,8 @@ import "encoding/json"
 // Codec turns the values of a cache into bytes and back for the second tier. Its methods are
 // called from many goroutines.
 type Codec[V any] interface {
-	// Format names the encoding and its version, at most 64 bytes. A value that was stored in another format is
-	// a miss.
+	// Format names the encoding and its version, in at most 64 bytes. A value that was stored in
+	// another format is a miss.
 	Format() string
 	// Encode returns the bytes of a value. A value that it refuses with an error is not stored in
 	// the second tier, and what its key had there is forgotten.

@@ -24,9 +24,17 @@ var (
 	descLoadErrors  = desc("load_errors_total", "Loads that failed.", "cache")
 	descSuperseded  = desc("loads_superseded_total",
 		"Fetched values not stored because of an invalidation or a write in between.", "cache")
-	descActive  = desc("loads_active", "Loads that run.", "cache")
-	descLoading = desc("load_seconds_total", "Time spent in loads that ended.", "cache")
-	descAccess  = desc("access_duration_seconds", "Duration of a sample of the lookups.", "cache")
+	descActive       = desc("loads_active", "Loads that run.", "cache")
+	descLoading      = desc("load_seconds_total", "Time spent in loads that ended.", "cache")
+	descRemoteUp     = desc("remote_connected", "Whether the second tier answers and is heard: 1 or 0.")
+	descRemoteHits   = desc("remote_hits_total", "Lookups in the second tier that found a value.")
+	descRemoteMisses = desc("remote_misses_total", "Lookups in the second tier that found none.")
+	descRemoteErrors = desc("remote_errors_total", "Lookups and operations of the second tier that failed.")
+	descRemoteBad    = desc("remote_malformed_total", "Values of the second tier that could not be read.")
+	descRemoteStored = desc("remote_stored_total", "Values written to the second tier.")
+	descRemoteDrops  = desc("remote_dropped_total", "Operations for which the queue to the second tier had no room.")
+	descRemoteHeard  = desc("remote_received_total", "Invalidations heard of other processes.")
+	descAccess       = desc("access_duration_seconds", "Duration of a sample of the lookups.", "cache")
 )
 
 // Describe implements prometheus.Collector.
@@ -34,7 +42,8 @@ func (g *Group) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descBudget, descTags, descEntries, descMaxEntries, descBytes, descMaxBytes, descHits, descMisses,
 		descEvictions, descExpirations, descInvalid, descRejections, descLoads, descLoadErrors, descSuperseded,
-		descActive, descLoading, descAccess,
+		descActive, descLoading, descAccess, descRemoteUp, descRemoteHits, descRemoteMisses, descRemoteErrors,
+		descRemoteBad, descRemoteStored, descRemoteDrops, descRemoteHeard,
 	} {
 		ch <- d
 	}
@@ -52,6 +61,20 @@ func (g *Group) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(descBudget, float64(s.MaxBytes))
 	gauge(descTags, float64(s.Tags))
+	if r := s.Redis; r.Enabled {
+		up := 0.0
+		if r.Connected {
+			up = 1
+		}
+		gauge(descRemoteUp, up)
+		counter(descRemoteHits, float64(r.Hits))
+		counter(descRemoteMisses, float64(r.Misses))
+		counter(descRemoteErrors, float64(r.Errors))
+		counter(descRemoteBad, float64(r.Malformed))
+		counter(descRemoteStored, float64(r.Stored))
+		counter(descRemoteDrops, float64(r.Dropped))
+		counter(descRemoteHeard, float64(r.Received))
+	}
 	for name, n := range s.Caches {
 		gauge(descEntries, float64(n.Entries), name)
 		gauge(descMaxEntries, float64(n.MaxEntries), name)

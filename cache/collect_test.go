@@ -65,7 +65,7 @@ upshift_cache_tags 1
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(families) != 18 {
+	if len(families) != 18 { // without a second tier
 		t.Errorf("%d families of 18", len(families))
 	}
 	for _, f := range families {

@@ -44,7 +44,8 @@ type Config struct {
 	MaxBytes int64 `conf:"max_bytes"`
 	// CleanupInterval is the time between two removals of expired entries. Zero means 5 min.
 	CleanupInterval time.Duration `conf:"cleanup_interval"`
-	// RedisURL is the second tier. This version has none and says so in [Stats.Warnings].
+	// RedisURL is where the second tier is, for the program that makes it with package rediscache and
+	// gives it to [NewShared]; the group itself does not connect to it. Empty means none.
 	RedisURL string `conf:"redis_url,secret"`
 	// Caches are settings for caches by name. They need not exist.
 	Caches map[string]NamedConfig `conf:"caches"`
@@ -132,13 +133,18 @@ func (f *faults) bytes(key string, n int64) {
 	}
 }
 
+// redisSchemes are those that package rediscache takes.
+var redisSchemes = []string{
+	"redis", "rediss", "valkey", "valkeys", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster", "unix",
+}
+
 // redisURL checks the scheme alone; the message leaves the URL out, which may hold a password.
 func (f *faults) redisURL(s string) {
 	if s == "" {
 		return
 	}
 	u, err := url.Parse(s)
-	if err != nil || !slices.Contains([]string{"redis", "rediss", "redis+sentinel", "redis+cluster", "unix"}, u.Scheme) {
+	if err != nil || !slices.Contains(redisSchemes, u.Scheme) {
 		f.add("cache.redis_url: must be a URL such as redis://host:6379/0 or rediss://host:6379/0")
 	}
 }

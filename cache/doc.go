@@ -68,6 +68,39 @@
 // cleared during the load counts. There is no list of keys per tag that could leak, and a tag
 // that no entry has is forgotten.
 //
+// # The second tier
+//
+// A group made with [NewShared] has a second tier that processes share, such as that of package
+// rediscache on Redis or Valkey. A cache takes part when it has a [Codec]; one without stays in
+// memory alone. Hits in memory are what they were: the second tier is asked by [Cache.GetOrLoad]
+// before it loads and by [Cache.Lookup], never by [Cache.Get], which has no context.
+//
+// Nobody waits for a write. Values and invalidations go through a bounded queue, in their order,
+// and until one has got through, the second tier is not asked for what it concerns, so that a
+// process sees its own writes. A synchronous write would cost each caller a round trip, and with
+// a server that hangs its timeout, for the same guarantee towards others: none but that of the
+// feed. A value that finds no room is dropped and counted. An invalidation that finds none, or
+// fails, is owed: the second tier is not read by this process until the whole cache concerned, or
+// the tag, was invalidated there.
+//
+// A loaded value is stored under the generations that were read before the load, and only if the
+// key still has the version it had then. So what another process invalidates or writes during the
+// load wins. Clearing by name or tag drops a generation, in one step, and leaves nothing behind.
+// A pattern clears memory by pattern, and the second tier wholly, as it has no index of keys.
+//
+// Each change is told to the other processes, whose memory forgets the key, name, tag or pattern,
+// on loopback within a millisecond or so. When that feed is lost, which is noticed after 2 s at
+// most, what memory holds of shared caches lives for [SuspectTTL] at most; when it is back, that
+// memory is dropped before the second tier is read again. So the bound of staleness is about 32 s
+// for a process that is cut off, and the time that a message takes for one that is not. A key
+// that is invalidated leaves a mark for [RemoteMarkTTL]; where a server short of memory evicts it
+// sooner, a load that began before may still be stored, and lives its time to live.
+//
+// A failing second tier is a slower cache, never an error. A value that is damaged, of another
+// key, too large when unpacked or refused by the codec is a miss, is counted and deleted; one of
+// another [Codec.Format] is a miss. The bytes are checked, not signed: who can write to the
+// second tier can make values.
+//
 // # Figures
 //
 // Hits, misses and the accesses of an entry are counted exactly. The access times are sampled,
@@ -75,7 +108,9 @@
 //
 // # What it does not do yet
 //
-// There is no second tier: [Config.RedisURL] is accepted and reported in [Stats.Warnings].
-// Stale values are not served while a fresh one is fetched or when a load fails, errors are not
-// cached, a loader that ignores its context is not waited for when [Group.Run] ends, and [Group.Optimize] reports without moving bytes.
+// One load per key runs in a process, not across processes: of two that load at once, the value
+// of the first goes to the second tier and the other follows it. There is no tier on disk. Stale
+// values are not served while a fresh one is fetched or when a load fails, errors are not cached,
+// a loader that ignores its context is not waited for when [Group.Run] ends, and [Group.Optimize]
+// reports without moving bytes.
 package cache

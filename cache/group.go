@@ -160,8 +160,8 @@ func (g *Group) ClearAll(context.Context) int {
 }
 
 // ClearPattern forgets the keys of all caches that [Match] a pattern and returns how many
-// entries went. When ctx ends, the remaining caches are left as they are in memory. The second tier cannot find
-// keys by pattern without reading all of them, so it forgets all it has.
+// entries went. When ctx ends, the remaining caches are left as they are in memory. The second
+// tier cannot find keys by pattern without reading all of them, so it forgets all it has.
 func (g *Group) ClearPattern(ctx context.Context, pattern string) int {
 	g.tier.renew(groupGeneration, message(saysPattern, "/"+pattern))
 	n := 0
@@ -247,8 +247,8 @@ func (g *Group) Stats() Stats {
 	case g.tier != nil:
 		s.Redis = g.tier.stats()
 		if !s.Redis.Connected {
-			s.Warnings = append(s.Warnings, "cache.redis_url: not connected ("+s.Redis.LastError+"): values are kept in memory alone, "+
-				"those of shared caches for "+SuspectTTL.String()+" at most")
+			s.Warnings = append(s.Warnings, "cache.redis_url: not connected ("+s.Redis.LastError+
+				"): values are kept in memory alone, those of shared caches for "+SuspectTTL.String()+" at most")
 		}
 	case g.cfg.RedisURL != "":
 		s.Warnings = append(s.Warnings, "cache.redis_url is set, but the program made the group without a second tier")

@@ -89,12 +89,12 @@ type NamedStats struct {
 type RedisStats struct {
 	Enabled bool `json:"enabled"`
 	// Connected says that it answers and that the feed of invalidations lives, Since when that last
-	// changed; LastError is why it does not, or what it refused last.
+	// changed. LastError is why it does not, or what it refused last.
 	Connected bool      `json:"connected"`
 	Since     time.Time `json:"since"`
 	LastError string    `json:"last_error,omitempty"`
-	// UsedMemoryBytes, ConnectedClients and CommandsProcessed are what the server last said of itself; of
-	// a cluster, one of its servers.
+	// UsedMemoryBytes, ConnectedClients and CommandsProcessed are what the server last said of
+	// itself; of a cluster, one of its servers.
 	UsedMemoryBytes   int64 `json:"used_memory_bytes"`
 	ConnectedClients  int64 `json:"connected_clients"`
 	CommandsProcessed int64 `json:"commands_processed"`
@@ -109,12 +109,13 @@ type RedisStats struct {
 	Stored  uint64 `json:"stored"`
 	Refused uint64 `json:"refused"`
 	Dropped uint64 `json:"dropped"`
-	// Sent and Received are the messages to and from other processes, Feeds how often the feed came to live.
+	// Sent and Received are the messages to and from other processes, Feeds how often the feed came
+	// to live.
 	Sent     uint64 `json:"sent"`
 	Received uint64 `json:"received"`
 	Feeds    uint64 `json:"feeds"`
-	// Queued are operations that wait now, Unsent these and those under way; Owed invalidations that did not reach it and will be done
-	// before it is read again.
+	// Queued are operations that wait now, Unsent the keys of these and of those under way; Owed are
+	// invalidations that did not reach it and will be done before it is read again.
 	Queued int `json:"queued"`
 	Unsent int `json:"unsent"`
 	Owed   int `json:"owed"`

@@ -99,6 +99,16 @@ func (t *tier) stats() RedisStats {
 	return s
 }
 
+// Remote reports whether all is well with the second tier: it is connected, heard and refuses
+// nothing, or there is none. Since is when that last changed, lastError why it is not.
+func (g *Group) Remote() (ok bool, since time.Time, lastError string) {
+	if g.tier == nil {
+		return true, time.Time{}, ""
+	}
+	s := g.tier.stats()
+	return s.Connected && s.LastError == "", s.Since, s.LastError
+}
+
 // isLive reports whether the feed lives.
 func (t *tier) isLive() bool {
 	t.mu.Lock()

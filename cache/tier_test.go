@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 // member is one of several groups over a second tier in memory. It is to be used in a bubble of
@@ -296,7 +298,8 @@ func TestValuesOfAnotherFormatAreMisses(t *testing.T) {
 		if err != nil || got != "of version 2" || b.redis().Malformed != 0 {
 			t.Errorf("got %q, %v, %d malformed", got, err, b.redis().Malformed)
 		}
-		if _, err := Named(a.group, "long", Options[string]{Codec: JSON[string]{Version: strings.Repeat("x", 64)}}); !errors.Is(err, ErrBadFormat) {
+		long := JSON[string]{Version: strings.Repeat("x", 64)}
+		if _, err := Named(a.group, "long", Options[string]{Codec: long}); !errors.Is(err, ErrBadFormat) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -345,4 +348,29 @@ func TestMarksKnowTheirKey(t *testing.T) {
 	if err := c.Set("mine", "v", EntryOptions{Since: mark}); !errors.Is(err, ErrSuperseded) {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestCollectTheSecondTier(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := join(t, newSharedMemory(), Config{})
+		m.load("k", "v", EntryOptions{})
+		m.texts.store.remove("k", false)
+		m.load("k", "v", EntryOptions{})
+		want := `
+			# HELP upshift_cache_remote_hits_total Lookups in the second tier that found a value.
+			# TYPE upshift_cache_remote_hits_total counter
+			upshift_cache_remote_hits_total 1
+			# HELP upshift_cache_remote_misses_total Lookups in the second tier that found none.
+			# TYPE upshift_cache_remote_misses_total counter
+			upshift_cache_remote_misses_total 1
+			# HELP upshift_cache_remote_connected Whether the second tier answers and is heard: 1 or 0.
+			# TYPE upshift_cache_remote_connected gauge
+			upshift_cache_remote_connected 1
+		`
+		if err := testutil.CollectAndCompare(m.group, strings.NewReader(want), "upshift_cache_remote_hits_total",
+			"upshift_cache_remote_misses_total", "upshift_cache_remote_connected"); err != nil {
+			t.Error(err)
+		}
+	})
 }

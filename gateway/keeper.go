@@ -52,8 +52,8 @@ func (k *keeper) look(key string, req *http.Request, asked directives, now time.
 	return judge(key, p, req, asked, now)
 }
 
-// lookFurther looks a request up where replicas share answers, past the memory. The mark is of the moment
-// before.
+// lookFurther looks a request up where replicas share answers, past the memory. The mark is of
+// the moment before.
 func (k *keeper) lookFurther(key string, req *http.Request, asked directives) (look, cache.Mark) {
 	p, since, _ := k.pages.Lookup(req.Context(), key)
 	return judge(key, p, req, asked, time.Now()), since

@@ -76,23 +76,23 @@ func (c Config) options() (rueidis.ClientOption, error) {
 	if err != nil || u.Host == "" && u.Scheme != "unix" {
 		return rueidis.ClientOption{}, errors.New("cache.redis_url: must be a URL such as redis://host:6379/0")
 	}
-	sentinel := false
+	sentinel, cluster := false, u.Query().Has("addr")
 	switch u.Scheme {
 	case "redis+sentinel":
 		u.Scheme, sentinel = "redis", true
 	case "rediss+sentinel":
 		u.Scheme, sentinel = "rediss", true
 	case "redis+cluster":
-		u.Scheme = "redis"
+		u.Scheme, cluster = "redis", true
 	case "rediss+cluster":
-		u.Scheme = "rediss"
+		u.Scheme, cluster = "rediss", true
 	}
 	opt, err := rueidis.ParseURL(u.String())
 	if err != nil {
 		return rueidis.ClientOption{}, errors.New("cache.redis_url: " + hint(u, err))
 	}
 	if sentinel && opt.Sentinel.MasterSet == "" {
-		return rueidis.ClientOption{}, errors.New("cache.redis_url: a sentinel needs the parameter master_set, the name of its master")
+		return rueidis.ClientOption{}, errors.New("cache.redis_url: sentinels need the parameter master_set")
 	}
 	if opt.Sentinel.MasterSet != "" {
 		opt.Sentinel.TLSConfig = opt.TLSConfig
@@ -106,6 +106,7 @@ func (c Config) options() (rueidis.ClientOption, error) {
 	if opt.ClientName == "" {
 		opt.ClientName = "upshift"
 	}
+	opt.ForceSingleClient = !cluster && opt.Sentinel.MasterSet == ""
 	opt.DisableCache = true     // memory holds decoded values
 	opt.DisableRetry = true     // nobody waits for a second try
 	opt.AlwaysPipelining = true // a caller that gives up costs no connection
@@ -114,7 +115,9 @@ func (c Config) options() (rueidis.ClientOption, error) {
 
 // hint says which part of a URL is wrong.
 func hint(u *url.URL, err error) string {
-	for _, part := range []string{"database number", "dial timeout", "write timeout", "URL path", "URL scheme", "skip verify"} {
+	for _, part := range []string{
+		"database number", "dial timeout", "write timeout", "URL path", "URL scheme", "skip verify",
+	} {
 		if strings.Contains(err.Error(), part) {
 			return "invalid " + part
 		}

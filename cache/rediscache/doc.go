@@ -15,9 +15,9 @@
 //
 // # URL
 //
-//	redis://user:password@host:6379/0              one server, or one of a cluster
+//	redis://user:password@host:6379/0              one server
 //	rediss://host:6380                             the same by TLS; valkey and valkeys serve too
-//	redis+cluster://host1:6379?addr=host2:6379     a cluster, by some of its servers
+//	redis+cluster://host1:6379?addr=host2:6379     a cluster, by one or some of its servers
 //	redis+sentinel://host1:26379?addr=host2:26379&master_set=main
 //	unix:///run/redis.sock?db=0
 //
@@ -35,11 +35,12 @@
 //
 // # What is in the server
 //
-// Values under prefix:e:cache/key, each with a version of its own, by which a store finds out whether it may
-// still come. In the place of a removed value is a mark, for [cache.RemoteMarkTTL]. Generations
-// are random tokens under prefix:g:…, kept as long as what was stored under them. Everything has
-// a time to live, so that nothing is left of what is dead. Generations that the server evicts
-// early cost misses, never wrong values; for marks that it evicts early, see cache.
+// Values under prefix:1:e:cache/key, each with a version of its own, by which a store finds out
+// whether it may still come. In the place of a removed value is a mark, for
+// [cache.RemoteMarkTTL]. Generations are random tokens under prefix:1:g:…, kept as long as what
+// was stored under them. Everything has a time to live, so that nothing is left of what is dead.
+// Generations that the server evicts early cost misses, never wrong values; for marks that it
+// evicts early, see cache.
 //
 // A replica that takes over may lack the last invalidations, as replication does not wait; the
 // times to live bound what comes of it. In a cluster messages go from server to server: one that
