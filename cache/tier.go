@@ -254,7 +254,7 @@ func (t *tier) run(ctx context.Context) {
 		}
 	})
 	for {
-		wait := t.round(ctx)
+		wait := t.round(connected, ctx.Done()) // what is under way is not cut off by the end
 		timer := time.NewTimer(wait)
 		select {
 		case <-t.work:
@@ -262,9 +262,7 @@ func (t *tier) run(ctx context.Context) {
 		case <-ctx.Done():
 			timer.Stop()
 			flush, cancel := context.WithTimeout(connected, flushTimeout)
-			for t.send(flush) && flush.Err() == nil {
-				continue
-			}
+			t.round(flush, flush.Done())
 			cancel()
 			hangUp()
 			running.Wait()
@@ -275,10 +273,11 @@ func (t *tier) run(ctx context.Context) {
 	}
 }
 
-// round does what is to be done now and says when to look again at the latest.
-func (t *tier) round(ctx context.Context) time.Duration {
+// round does what is to be done now, or until enough closes, and says when to look again at the
+// latest.
+func (t *tier) round(ctx context.Context, enough <-chan struct{}) time.Duration {
 	t.settle(ctx)
-	for ctx.Err() == nil && t.send(ctx) {
+	for !closed(enough) && t.send(ctx) {
 		t.settle(ctx)
 	}
 	t.mu.Lock()
@@ -295,6 +294,15 @@ func (t *tier) round(ctx context.Context) time.Duration {
 		wait = min(wait, settleEvery)
 	}
 	return wait
+}
+
+func closed(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
 }
 
 // distrust drops what memory has held since before the feed was lost.
