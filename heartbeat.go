@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sentientcore/upshift/advisor"
 	"github.com/sentientcore/upshift/api"
 )
 
@@ -110,11 +109,17 @@ func (h *heartbeat) beat(ctx context.Context, at time.Time) error {
 	return errors.Join(gatherErr, err)
 }
 
-// recommend publishes the findings that are new since the last beat, or more or less urgent.
+// recommend publishes the findings that are new since the last beat, or more or less urgent,
+// and that nobody dismissed.
 func (h *heartbeat) recommend() {
-	found := advisor.Findings(h.m.Snapshot())
-	now := make(map[string][2]string, len(found))
-	for _, f := range found {
+	if h.m.API == nil {
+		return
+	}
+	now := map[string][2]string{}
+	for _, f := range h.m.API.Findings(h.m.Snapshot()) {
+		if f.State != api.FindingOpen {
+			continue
+		}
 		now[f.ID] = [2]string{f.Digest, f.Priority}
 		if h.told[f.ID] != now[f.ID] {
 			h.publish(api.EventRecommendation, f)

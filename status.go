@@ -7,6 +7,7 @@ import (
 
 	"github.com/sentientcore/upshift/advisor"
 	"github.com/sentientcore/upshift/alert"
+	"github.com/sentientcore/upshift/balancer"
 	"github.com/sentientcore/upshift/internal/run"
 	"github.com/sentientcore/upshift/memory"
 )
@@ -26,8 +27,7 @@ func (m *Manager) Status() Status {
 // Snapshot gathers the Stats of every part at one instant.
 func (m *Manager) Snapshot() advisor.Snapshot {
 	s := advisor.Snapshot{
-		At: time.Now().UTC(), Thresholds: m.Config().Thresholds, Alerts: []alert.Alert{},
-		Parts: m.partStates(), Loops: m.loopStates(),
+		At: time.Now().UTC(), Thresholds: m.Config().Thresholds, Alerts: []alert.Alert{}, Loops: m.loopStates(),
 		Monitoring: m.started.Load() && m.Metrics != nil && !m.draining.Load(),
 	}
 	if m.Cache != nil {
@@ -51,6 +51,7 @@ func (m *Manager) Snapshot() advisor.Snapshot {
 	if m.started.Load() && m.Alerts != nil {
 		s.Alerts = m.Alerts.Active()
 	}
+	s.Parts = m.partStates(s.Balancer)
 	return s
 }
 
@@ -62,12 +63,13 @@ func (m *Manager) memoryPart() *memory.Monitor {
 	return m.Memory
 }
 
-func (m *Manager) partStates() []advisor.Part {
+// partStates are the states of all parts; pool is what was just read of the load balancer.
+func (m *Manager) partStates(pool *balancer.Stats) []advisor.Part {
 	states := m.group.States()
 	parts := make([]advisor.Part, 0, len(states))
 	for _, s := range states {
 		p := advisor.Part{Name: s.Name, State: s.Phase, Since: s.Since, Restarts: s.Restarts, LastError: s.LastError}
-		m.refine(&p)
+		m.refine(&p, pool)
 		parts = append(parts, p)
 	}
 	return parts
@@ -75,7 +77,7 @@ func (m *Manager) partStates() []advisor.Part {
 
 // refine adds what a part knows of its own dependency: a part can run and yet be
 // degraded.
-func (m *Manager) refine(p *advisor.Part) {
+func (m *Manager) refine(p *advisor.Part, pool *balancer.Stats) {
 	if p.State != run.PhaseRunning {
 		return
 	}
@@ -97,7 +99,7 @@ func (m *Manager) refine(p *advisor.Part) {
 			p.State, p.LastError = run.PhaseDegraded, (*err).Error()
 		}
 	case "load_balancer":
-		if s := m.Pool.Stats(); s.TotalServers > 0 && s.HealthyServers == 0 {
+		if pool.TotalServers > 0 && pool.HealthyServers == 0 {
 			p.State, p.LastError = run.PhaseDegraded, "no healthy server"
 		}
 	}

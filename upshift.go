@@ -98,7 +98,7 @@ func New(cfg Config, collab Collaborators) (*Manager, error) {
 
 // build makes the pillars and the gateway over them.
 func (m *Manager) build(cfg Config) error {
-	var errs [6]error
+	var errs [5]error
 	m.Profiler, errs[0] = profiler.New(cfg.Profiler.Config)
 	m.Memory, errs[1] = memory.New(cfg.Memory.Config)
 	if cfg.Cache.Enabled {

@@ -36,7 +36,7 @@ func TestDismissAndRevert(t *testing.T) {
 		}
 	}
 	v := list(k)
-	if v.TotalCount != 1 || v.CriticalCount != 1 || v.Recommendations[0].State != findingOpen {
+	if v.TotalCount != 1 || v.CriticalCount != 1 || v.Recommendations[0].State != FindingOpen {
 		t.Fatalf("got %+v, want one critical finding", v)
 	}
 	digest := v.Recommendations[0].Digest
@@ -50,7 +50,7 @@ func TestDismissAndRevert(t *testing.T) {
 	again := newKit(t, Parts{DataDir: t.TempDir(), State: db, Snapshot: oneFinding}) // as after a restart
 	for _, k := range []*kit{k, again} {
 		v = list(k)
-		if v.TotalCount != 0 || v.CriticalCount != 0 || len(v.Recommendations) != 1 || v.Recommendations[0].State != findingDismissed {
+		if v.TotalCount != 0 || v.CriticalCount != 0 || len(v.Recommendations) != 1 || v.Recommendations[0].State != FindingDismissed {
 			t.Errorf("after the dismissal: got %+v", v)
 		}
 	}
@@ -59,7 +59,7 @@ func TestDismissAndRevert(t *testing.T) {
 	}
 
 	act("revert", "", http.StatusOK)
-	if v = list(k); v.TotalCount != 1 || v.Recommendations[0].State != findingOpen {
+	if v = list(k); v.TotalCount != 1 || v.Recommendations[0].State != FindingOpen {
 		t.Errorf("after the revert: got %+v", v)
 	}
 }

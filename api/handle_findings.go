@@ -11,8 +11,8 @@ import (
 
 // The states of a recommendation.
 const (
-	findingOpen      = "open"
-	findingDismissed = "dismissed"
+	FindingOpen      = "open"
+	FindingDismissed = "dismissed"
 )
 
 // Recommendations are the findings, most urgent first, then the dismissed ones, which are
@@ -29,8 +29,8 @@ type Recommendations struct {
 func (s *Server) recommendations(context.Context, *none) (*answer[Recommendations], error) {
 	v := Recommendations{Recommendations: []advisor.Finding{}}
 	var dismissed []advisor.Finding
-	for _, f := range s.findings(s.parts.Snapshot()) {
-		if f.State == findingDismissed {
+	for _, f := range s.Findings(s.parts.Snapshot()) {
+		if f.State == FindingDismissed {
 			dismissed = append(dismissed, f)
 			continue
 		}
@@ -51,13 +51,13 @@ func (s *Server) recommendations(context.Context, *none) (*answer[Recommendation
 	return ok(v)
 }
 
-// findings are those of a Snapshot with their states.
-func (s *Server) findings(snap advisor.Snapshot) []advisor.Finding {
+// Findings are those of a Snapshot with their states: open, or dismissed by a person.
+func (s *Server) Findings(snap advisor.Snapshot) []advisor.Finding {
 	found := advisor.Findings(snap)
 	for i := range found {
 		found[i].Evidence = append([]string{}, found[i].Evidence...)
 		if s.dismissals.has(found[i]) {
-			found[i].State = findingDismissed
+			found[i].State = FindingDismissed
 		}
 	}
 	return found
@@ -66,8 +66,8 @@ func (s *Server) findings(snap advisor.Snapshot) []advisor.Finding {
 // openFindings counts those that nobody dismissed.
 func (s *Server) openFindings(snap advisor.Snapshot) int {
 	n := 0
-	for _, f := range s.findings(snap) {
-		if f.State == findingOpen {
+	for _, f := range s.Findings(snap) {
+		if f.State == FindingOpen {
 			n++
 		}
 	}
@@ -83,7 +83,7 @@ type findingInput struct {
 
 // finding is the one that the caller means, as it is now.
 func (s *Server) finding(in *findingInput) (advisor.Finding, *Problem) {
-	for _, f := range s.findings(s.parts.Snapshot()) {
+	for _, f := range s.Findings(s.parts.Snapshot()) {
 		if f.ID != in.ID {
 			continue
 		}
@@ -112,7 +112,7 @@ func (s *Server) recommendationDismiss(_ context.Context, in *findingInput) (*an
 	switch {
 	case p != nil:
 		return nil, p
-	case f.State == findingDismissed:
+	case f.State == FindingDismissed:
 		return nil, problem(http.StatusConflict, fmt.Sprintf("recommendation %q is dismissed already", f.ID), "")
 	}
 	if err := s.dismissals.add(f); errors.Is(err, errManyDismissals) {
@@ -120,7 +120,7 @@ func (s *Server) recommendationDismiss(_ context.Context, in *findingInput) (*an
 	} else if err != nil {
 		return nil, s.internal("store the dismissal", err)
 	}
-	f.State = findingDismissed
+	f.State = FindingDismissed
 	return said(f, "dismissed until it means something else")
 }
 
@@ -130,12 +130,12 @@ func (s *Server) recommendationRevert(_ context.Context, in *findingInput) (*ans
 	switch {
 	case p != nil:
 		return nil, p
-	case f.State != findingDismissed:
+	case f.State != FindingDismissed:
 		return nil, problem(http.StatusConflict, fmt.Sprintf("recommendation %q is open: there is nothing to take back", f.ID), "")
 	}
 	if err := s.dismissals.drop(f.ID); err != nil {
 		return nil, s.internal("store the dismissal", err)
 	}
-	f.State = findingOpen
+	f.State = FindingOpen
 	return said(f, "open again")
 }
