@@ -18,7 +18,7 @@ const module = "github.com/sentientcore/upshift"
 // layers is the layering as text, ground floor first: a package may import those of
 // the lines above its own, never its siblings. Nothing runs back up.
 const layers = `
-internal/conf internal/run internal/pgtest internal/redistest web
+internal/conf internal/run internal/netaddr internal/pgtest internal/redistest web
 profiler cache cache/rediscache cache/semantic memory balancer postgres
 metrics
 gateway alert

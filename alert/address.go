@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"strings"
 	"syscall"
+
+	"github.com/sentientcore/upshift/internal/netaddr"
 )
 
 // errForbidden marks a receiver's address that must not be called.
@@ -33,9 +35,9 @@ func checkHost(host string, allowPrivate bool) error {
 // checkAddr refuses metadata services, multicast and reserved addresses; and without
 // allowPrivate all that are not public, also when wrapped in an IPv6 address.
 func checkAddr(addr netip.Addr, allowPrivate bool) error {
-	addr = unwrapAddr(addr)
+	addr = netaddr.Unwrap(addr)
 	switch {
-	case !addr.IsValid() || addr.IsMulticast() || within(addr, reservedNets()) || isMetadata(addr):
+	case !addr.IsValid() || addr.IsMulticast() || within(addr, reservedNets()) || netaddr.IsMetadata(addr):
 		return fmt.Errorf("must not be a metadata, multicast or reserved address (%w: %s)", errForbidden, addr)
 	case allowPrivate:
 		return nil
@@ -44,25 +46,6 @@ func checkAddr(addr netip.Addr, allowPrivate bool) error {
 			"alerts.webhook_allow_private is true (%w: %s)", errForbidden, addr)
 	}
 	return nil
-}
-
-func isMetadata(addr netip.Addr) bool {
-	switch addr {
-	case netip.AddrFrom4([4]byte{169, 254, 169, 254}), // AWS, Azure, Google, DigitalOcean, OpenStack
-		netip.AddrFrom4([4]byte{169, 254, 170, 2}),                                           // AWS ECS credentials
-		netip.AddrFrom4([4]byte{169, 254, 170, 23}),                                          // AWS EKS credentials
-		netip.AddrFrom4([4]byte{169, 254, 0, 23}),                                            // Tencent Cloud
-		netip.AddrFrom4([4]byte{100, 100, 100, 200}),                                         // Alibaba Cloud
-		netip.AddrFrom4([4]byte{168, 63, 129, 16}),                                           // Azure's host
-		netip.AddrFrom4([4]byte{192, 0, 0, 192}),                                             // Oracle Cloud
-		netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 14: 0xa9, 15: 0xfe}),                     // fe80::a9fe
-		netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 12: 0xa9, 13: 0xfe, 14: 0xa9, 15: 0xfe}), // OpenStack
-		netip.AddrFrom16([16]byte{0: 0xfd, 2: 0x0e, 3: 0xc2, 14: 0x02, 15: 0x54}),            // AWS
-		netip.AddrFrom16([16]byte{0: 0xfd, 2: 0x0e, 3: 0xc2, 15: 0x23}),                      // AWS EKS credentials
-		netip.AddrFrom16([16]byte{0: 0xfd, 1: 0x20, 3: 0xce, 14: 0x02, 15: 0x54}):            // Google
-		return true
-	}
-	return false
 }
 
 // reservedNets are no addresses of a receiver anywhere.
@@ -84,25 +67,6 @@ func within(addr netip.Addr, nets []string) bool {
 		}
 	}
 	return false
-}
-
-// unwrapAddr returns the IPv4 address inside an IPv4-mapped, IPv4-compatible, NAT64 or 6to4
-// address, and any other address without its zone.
-func unwrapAddr(addr netip.Addr) netip.Addr {
-	addr = addr.Unmap().WithZone("")
-	if !addr.Is6() {
-		return addr
-	}
-	b := addr.As16()
-	switch {
-	case within(addr, []string{"64:ff9b::/96", "64:ff9b:1::/48"}):
-		return netip.AddrFrom4([4]byte(b[12:16]))
-	case within(addr, []string{"2002::/16"}):
-		return netip.AddrFrom4([4]byte(b[2:6]))
-	case within(addr, []string{"::/96"}) && !addr.IsLoopback() && !addr.IsUnspecified():
-		return netip.AddrFrom4([4]byte(b[12:16]))
-	}
-	return addr
 }
 
 // guardedDial connects to allowed addresses only. The check comes after names are resolved,

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/sentientcore/upshift/internal/netaddr"
 )
 
 // parseServerURL reads and judges the URL of a server.
@@ -59,36 +61,11 @@ func checkHost(host string) error {
 // checkAddr refuses link-local, multicast and unspecified addresses and the metadata
 // services of the clouds, also when they are wrapped in an IPv6 address.
 func checkAddr(addr netip.Addr) error {
-	addr = unwrapAddr(addr)
-	forbidden := addr.IsLinkLocalUnicast() || addr.IsMulticast() || addr.IsUnspecified()
-	switch addr {
-	case netip.AddrFrom4([4]byte{100, 100, 100, 200}), // Alibaba Cloud
-		netip.AddrFrom4([4]byte{192, 0, 0, 192}),                                  // Oracle Cloud
-		netip.AddrFrom16([16]byte{0: 0xfd, 2: 0x0e, 3: 0xc2, 14: 0x02, 15: 0x54}), // AWS fd00:ec2::254
-		netip.AddrFrom16([16]byte{0: 0xfd, 1: 0x20, 3: 0xce, 14: 0x02, 15: 0x54}): // Google fd20:ce::254
-		forbidden = true
-	}
-	if forbidden {
+	addr = netaddr.Unwrap(addr)
+	if addr.IsLinkLocalUnicast() || addr.IsMulticast() || addr.IsUnspecified() || netaddr.IsMetadata(addr) {
 		return fmt.Errorf("%w: %s is a link-local, metadata, multicast or unspecified address", ErrForbiddenAddress, addr)
 	}
 	return nil
-}
-
-// unwrapAddr returns the IPv4 address inside an IPv4-mapped, NAT64 or 6to4 address, and
-// any other address without its zone.
-func unwrapAddr(addr netip.Addr) netip.Addr {
-	addr = addr.Unmap().WithZone("")
-	if !addr.Is6() {
-		return addr
-	}
-	b := addr.As16()
-	switch {
-	case netip.PrefixFrom(netip.AddrFrom16([16]byte{1: 0x64, 2: 0xff, 3: 0x9b}), 96).Contains(addr): // 64:ff9b::/96
-		return netip.AddrFrom4([4]byte(b[12:16]))
-	case b[0] == 0x20 && b[1] == 0x02: // 2002::/16
-		return netip.AddrFrom4([4]byte(b[2:6]))
-	}
-	return addr
 }
 
 // dialControl refuses forbidden addresses once names are resolved, right before the
