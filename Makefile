@@ -9,10 +9,10 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-go test-web check bench web cover fuzz clean
+.PHONY: help run build test test-go test-web cache-tests check bench web cover fuzz clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 run: build ## Start the demo: a small RAG system with real traffic, and the dashboard
 	@scripts/deps.sh --optional postgres
@@ -21,7 +21,7 @@ run: build ## Start the demo: a small RAG system with real traffic, and the dash
 build: ## Build the binary into bin/
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/upshift ./cmd/upshift
 
-test: test-go test-web ## Run every test, with real Postgres, Redis and Chromium; installs what it needs
+test: test-go test-web cache-tests ## Run every test, with real Postgres, Redis and Chromium; installs what it needs
 
 test-go:
 	@scripts/deps.sh postgres redis
@@ -31,6 +31,10 @@ test-go:
 test-web: build
 	@scripts/deps.sh chromium web
 	cd web && npm run --silent typecheck && npm run --silent test
+
+cache-tests: build ## The public HTTP cache conformance suite against the gateway
+	@scripts/deps.sh cache-tests
+	cd test/http-cache-tests && npm run --silent test
 
 check: ## Lint, formatting, known vulnerabilities, tidy modules, built dashboard up to date
 	@scripts/check.sh '$(GOLANGCI)' '$(GOVULNCHECK)'
@@ -50,4 +54,4 @@ fuzz: ## Every fuzz target for FUZZTIME (default 20s) each
 	@scripts/fuzz.sh $(or $(FUZZTIME),20s)
 
 clean: ## Remove what was built here
-	rm -rf $(BIN) coverage.out web/node_modules
+	rm -rf $(BIN) coverage.out web/node_modules test/http-cache-tests/node_modules

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what a target needs and is quiet about what is already there.
-# usage: deps.sh [--optional] postgres|redis|chromium|web ...
+# usage: deps.sh [--optional] postgres|redis|chromium|web|cache-tests ...
 # With --optional a thing that cannot be installed is named, and the script goes on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -37,18 +37,22 @@ give_up() {
 
 have_postgres() { command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }
 
+npm_install() { # npm_install DIRECTORY: what its lock file says, unless it is there
+  command -v npm >/dev/null || apt_install Node nodejs npm
+  if [ ! -e "$1/node_modules/.package-lock.json" ] ||
+     [ "$1/package-lock.json" -nt "$1/node_modules/.package-lock.json" ]; then
+    (cd "$1" && npm ci --ignore-scripts --silent --no-audit --no-fund)
+    touch "$1/node_modules/.package-lock.json"
+  fi
+}
+
 for need in "$@"; do
   case $need in
     postgres) have_postgres || apt_install Postgres postgresql postgresql-contrib ;;
     redis) command -v redis-server >/dev/null || apt_install Redis redis-server ;;
     chromium) command -v chromium >/dev/null || apt_install Chromium chromium ;;
-    web)
-      command -v npm >/dev/null || apt_install Node nodejs npm
-      if [ ! -e web/node_modules/.package-lock.json ] ||
-         [ web/package-lock.json -nt web/node_modules/.package-lock.json ]; then
-        (cd web && npm ci --silent --no-audit --no-fund)
-        touch web/node_modules/.package-lock.json
-      fi ;;
+    web) npm_install web ;;
+    cache-tests) npm_install test/http-cache-tests ;;
     *) echo "deps.sh: unknown need $need" >&2; exit 2 ;;
   esac
 done
