@@ -11,13 +11,23 @@ import (
 // Limits are what the program asks for one cache. [Config.Caches] goes before it, and the zero
 // value means what the rest of [Config] says.
 type Limits struct {
-	// TTL is how long an entry lives unless it says. Zero means [Config.DefaultTTL].
+	// TTL is how long an entry is fresh unless it says. Zero means [Config.DefaultTTL].
 	TTL time.Duration
 	// MaxEntries bounds the entries. Zero means [Config.MaxEntries].
 	MaxEntries int
 	// MaxBytes is the share of [Config.MaxBytes] to ask for. Zero means what is left, split
 	// equally among those who do not ask.
 	MaxBytes int64
+	// StaleWhileRevalidate is how long beyond its TTL a value may still be served, to the callers of
+	// GetOrLoad and its kin, while a new one is loaded in the background. Zero means not at all.
+	StaleWhileRevalidate time.Duration
+	// StaleIfError is how long beyond its TTL a value may be served to them when the load fails.
+	// Zero means not at all.
+	StaleIfError time.Duration
+	// RefreshAheadRatio is the share of the TTL, 0 to 1, from which on a value they ask for is loaded
+	// anew in the background: at a random moment of the first half of what is left of it. Zero means
+	// not ahead.
+	RefreshAheadRatio float64
 }
 
 func (l Limits) validate(name string) error {
@@ -75,9 +85,10 @@ func typed[V any](value any) V {
 // Name is the name in the group.
 func (c *Cache[V]) Name() string { return c.store.name }
 
-// Get returns the value of key and whether there is one.
+// Get returns the value of key and whether there is one. A stale one is none to Get, as it cannot
+// load another.
 func (c *Cache[V]) Get(key string) (V, bool) {
-	e := c.store.get(key)
+	e, _ := c.store.get(key, false)
 	if e == nil {
 		var none V
 		return none, false
@@ -132,26 +143,23 @@ func (c *Cache[V]) GetOrLoad(
 func (c *Cache[V]) GetOrLoadWith(
 	ctx context.Context, key string, opts EntryOptions, load func(ctx context.Context) (V, error),
 ) (V, error) {
-	if e := c.store.get(key); e != nil {
+	e, due := c.store.get(key, true)
+	if e != nil && !due {
 		return typed[V](e.value), nil
 	}
-	if load == nil {
-		var none V
-		return none, ErrNilLoader
-	}
-	value, err := c.store.load(ctx, key, opts, func(ctx context.Context) (any, error) { return load(ctx) })
-	return typed[V](value), err
+	a, err := c.further(ctx, e, key, opts, load)
+	return typed[V](a.value), err
 }
 
 // Mark is the moment before a fetch, for [EntryOptions.Since].
 func (c *Cache[V]) Mark() Mark { return c.store.mark() }
 
-// Exists reports whether key has a value, without counting as an access.
+// Exists reports whether key has a value that is fresh, without counting as an access.
 func (c *Cache[V]) Exists(key string) bool { return c.store.peek(key) != nil }
 
-// Inspect describes the entry of key, without counting as an access.
+// Inspect describes the entry of key, which may be stale, without counting as an access.
 func (c *Cache[V]) Inspect(key string) (EntryInfo, bool) {
-	e := c.store.peek(key)
+	e := c.store.held(key)
 	if e == nil {
 		return EntryInfo{}, false
 	}

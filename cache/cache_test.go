@@ -168,8 +168,8 @@ func TestInspect(t *testing.T) {
 	}
 	info, _ = c.Inspect("key")
 	want := EntryInfo{
-		Key: "key", Created: info.Created, Expires: info.Created.Add(time.Minute), Accesses: 1,
-		LastAccess: info.LastAccess, Tags: []string{"a", "b"},
+		Key: "key", Created: info.Created, Expires: info.Created.Add(time.Minute), KeptUntil: info.Created.Add(time.Minute),
+		Accesses: 1, LastAccess: info.LastAccess, Tags: []string{"a", "b"},
 		Bytes: 5 + 3 + EntryOverheadBytes + 2*(TagOverheadBytes+1),
 	}
 	if !reflect.DeepEqual(info, want) {

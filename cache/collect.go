@@ -24,6 +24,11 @@ var (
 	descLoadErrors  = desc("load_errors_total", "Loads that failed.", "cache")
 	descSuperseded  = desc("loads_superseded_total",
 		"Fetched values not stored because of an invalidation or a write in between.", "cache")
+	descStale = desc("stale_total",
+		"Lookups that got a value beyond its time to live, while another was loaded or because that failed.", "cache", "cause")
+	descRefreshes    = desc("refreshes_total", "Loads that ran in the background and ended.", "cache")
+	descRefreshErrs  = desc("refresh_errors_total", "Loads in the background that failed.", "cache")
+	descRefreshSkips = desc("refreshes_skipped_total", "Loads in the background for which too many ran.", "cache")
 	descActive       = desc("loads_active", "Loads that run.", "cache")
 	descLoading      = desc("load_seconds_total", "Time spent in loads that ended.", "cache")
 	descRemoteUp     = desc("remote_connected", "Whether the second tier answers and is heard: 1 or 0.")
@@ -42,7 +47,7 @@ func (g *Group) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descBudget, descTags, descEntries, descMaxEntries, descBytes, descMaxBytes, descHits, descMisses,
 		descEvictions, descExpirations, descInvalid, descRejections, descLoads, descLoadErrors, descSuperseded,
-		descActive, descLoading, descAccess, descRemoteUp, descRemoteHits, descRemoteMisses, descRemoteErrors,
+		descStale, descRefreshes, descRefreshErrs, descRefreshSkips, descActive, descLoading, descAccess, descRemoteUp, descRemoteHits, descRemoteMisses, descRemoteErrors,
 		descRemoteBad, descRemoteStored, descRemoteDrops, descRemoteHeard,
 	} {
 		ch <- d
@@ -50,7 +55,7 @@ func (g *Group) Describe(ch chan<- *prometheus.Desc) {
 }
 
 // Collect implements prometheus.Collector. The label cache has at most [MaxCaches] values, the
-// label cause those of [NamedStats.EvictionsByCause].
+// label cause those of [NamedStats.EvictionsByCause] or, of stale values, "revalidate" and "error".
 func (g *Group) Collect(ch chan<- prometheus.Metric) {
 	s := g.Stats()
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
@@ -91,6 +96,11 @@ func (g *Group) Collect(ch chan<- prometheus.Metric) {
 		counter(descLoads, float64(n.Loads), name)
 		counter(descLoadErrors, float64(n.LoadErrors), name)
 		counter(descSuperseded, float64(n.LoadsSuperseded), name)
+		counter(descStale, float64(n.StaleHits), name, "revalidate")
+		counter(descStale, float64(n.StaleOnErrors), name, "error")
+		counter(descRefreshes, float64(n.Refreshes), name)
+		counter(descRefreshErrs, float64(n.RefreshErrors), name)
+		counter(descRefreshSkips, float64(n.RefreshesSkipped), name)
 		gauge(descActive, float64(n.LoadsActive), name)
 		counter(descLoading, n.loadSeconds, name)
 		ch <- prometheus.MustNewConstHistogram(descAccess, n.AccessSamples, n.accessSeconds, n.accessBuckets, name)

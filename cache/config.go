@@ -60,6 +60,15 @@ type NamedConfig struct {
 	// MaxBytes is the share of the section's max_bytes it asks for. Zero means what is left,
 	// split equally among those who do not ask.
 	MaxBytes int64 `conf:"max_bytes"`
+	// StaleWhileRevalidate is how long beyond its time to live a value is served while a new one is
+	// loaded in the background. Zero means as the program says, or not at all.
+	StaleWhileRevalidate time.Duration `conf:"stale_while_revalidate"`
+	// StaleIfError is how long beyond its time to live a value is served when a load fails. Zero
+	// means as the program says, or not at all.
+	StaleIfError time.Duration `conf:"stale_if_error"`
+	// RefreshAheadRatio is the share of the time to live, 0 to 1, from which a value that is in use
+	// is loaded anew in the background. Zero means as the program says, or not ahead.
+	RefreshAheadRatio float64 `conf:"refresh_ahead"`
 }
 
 // WithDefaults returns c with each zero replaced by what it means. The named caches keep theirs,
@@ -84,9 +93,7 @@ func (c Config) WithDefaults() Config {
 func (c Config) Validate() error {
 	var f faults
 	f.notNegative("cache.default_ttl", c.DefaultTTL)
-	if c.TTLJitterRatio < 0 || c.TTLJitterRatio > 1 || math.IsNaN(c.TTLJitterRatio) {
-		f.add("cache.ttl_jitter: must be between 0 and 1 (got %v)", c.TTLJitterRatio)
-	}
+	f.ratio("cache.ttl_jitter", c.TTLJitterRatio)
 	f.size("cache.max_size", c.MaxEntries)
 	f.bytes("cache.max_bytes", c.MaxBytes)
 	f.notNegative("cache.cleanup_interval", c.CleanupInterval)
@@ -106,6 +113,9 @@ func (c Config) Validate() error {
 
 func (n NamedConfig) check(f *faults, key string) {
 	f.notNegative(key+".ttl", n.TTL)
+	f.notNegative(key+".stale_while_revalidate", n.StaleWhileRevalidate)
+	f.notNegative(key+".stale_if_error", n.StaleIfError)
+	f.ratio(key+".refresh_ahead", n.RefreshAheadRatio)
 	f.size(key+".max_size", n.MaxEntries)
 	f.bytes(key+".max_bytes", n.MaxBytes)
 }
@@ -118,6 +128,12 @@ func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Errorf(fo
 func (f *faults) notNegative(key string, d time.Duration) {
 	if d < 0 {
 		f.add("%s: must not be negative (got %s)", key, d)
+	}
+}
+
+func (f *faults) ratio(key string, r float64) {
+	if r < 0 || r > 1 || math.IsNaN(r) {
+		f.add("%s: must be between 0 and 1 (got %v)", key, r)
 	}
 }
 

@@ -23,12 +23,16 @@ func TestValidateNamesEveryFault(t *testing.T) {
 			"all",
 			Config{
 				DefaultTTL: -3e9, TTLJitterRatio: 1.5, MaxEntries: -1, MaxBytes: -1, CleanupInterval: -1,
-				RedisURL: "http://user:secret@host", Caches: map[string]NamedConfig{"a b": {}, "c": {TTL: -1, MaxEntries: -1, MaxBytes: -1}},
+				RedisURL: "http://user:secret@host", Caches: map[string]NamedConfig{
+					"a b": {}, "c": {TTL: -1, MaxEntries: -1, MaxBytes: -1, StaleWhileRevalidate: -1, StaleIfError: -1, RefreshAheadRatio: 2},
+				},
 			},
 			[]string{
 				"cache.default_ttl: must not be negative (got -3s)", "cache.ttl_jitter: ", "cache.max_size: ",
 				"cache.max_bytes: ", "cache.cleanup_interval: ", "cache.redis_url: ", "cache.caches.a b: name ",
-				"cache.caches.c.ttl: ", "cache.caches.c.max_size: ", "cache.caches.c.max_bytes: ",
+				"cache.caches.c.ttl: ",
+				"cache.caches.c.stale_while_revalidate: ", "cache.caches.c.stale_if_error: ", "cache.caches.c.refresh_ahead: ",
+				"cache.caches.c.max_size: ", "cache.caches.c.max_bytes: ",
 			},
 		},
 		{"not a number", Config{TTLJitterRatio: math.NaN()}, []string{"cache.ttl_jitter: "}},

@@ -62,7 +62,11 @@ type counters struct {
 	rejected          atomic.Uint64
 	loads, loadErrors atomic.Uint64
 	superseded        atomic.Uint64
-	loadNanos         atomic.Int64
-	active            atomic.Int64
-	access            histogram
+
+	staleHits, staleOnErrors                   atomic.Uint64
+	refreshes, refreshErrors, refreshesSkipped atomic.Uint64
+
+	loadNanos atomic.Int64
+	active    atomic.Int64
+	access    histogram
 }

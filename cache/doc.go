@@ -53,6 +53,19 @@
 // runs and the caches are read, reads share a clock of [ClockResolution], so that a hit does not
 // read the system clock; a value may then be served that much beyond its time.
 //
+// # Stale values
+//
+// With [Limits.RefreshAheadRatio] a value in use is loaded anew before its time to live is over,
+// with [Limits.StaleWhileRevalidate] it may be served for some time after that while it is loaded
+// anew, and with [Limits.StaleIfError] when the load has failed. Only [Cache.GetOrLoad] and its
+// kin serve stale values, as they can load others, and [Cache.GetOrLoadResult] says so. What is
+// served does not wait: one load per key runs in the background, with the loader and the values of
+// the context of the call that began it, at most [MaxRefreshes] in a cache, none for longer than
+// [RefreshTimeout]. A caller who comes when the old value is over waits for that load, which then
+// is a load like others. One that fails, or panics, is counted, and the next try comes
+// [RetryAfter] later at the earliest. When [Group.Run] ends, what runs in the background is
+// cancelled, and none begins afterwards.
+//
 // # Loads and invalidations
 //
 // Within a process one load per key runs at a time, apart from the callers that wait for it: any
@@ -109,8 +122,7 @@
 // # What it does not do yet
 //
 // One load per key runs in a process, not across processes: of two that load at once, the value
-// of the first goes to the second tier and the other follows it. There is no tier on disk. Stale
-// values are not served while a fresh one is fetched or when a load fails, errors are not cached,
-// a loader that ignores its context is not waited for when [Group.Run] ends, and [Group.Optimize]
-// reports without moving bytes.
+// of the first goes to the second tier and the other follows it. There is no tier on disk.
+// Errors are not cached, a loader that ignores its context is waited for a second at most when
+// [Group.Run] ends, and [Group.Optimize] reports without moving bytes.
 package cache

@@ -16,8 +16,11 @@ const (
 
 // EntryOptions are what one entry has different from its cache. The zero value means nothing.
 type EntryOptions struct {
-	// TTL is how long the entry lives. Zero means as long as its cache says.
+	// TTL is how long the entry is fresh. Zero means as long as its cache says.
 	TTL time.Duration
+	// StaleWhileRevalidate and StaleIfError are those of [Limits]. Zero means as the cache says.
+	StaleWhileRevalidate time.Duration
+	StaleIfError         time.Duration
 	// Tags are names under which [Group.ClearTag] invalidates the entry.
 	Tags []string
 	// Since is a mark taken before the value was fetched: the entry is stored only when nothing
@@ -26,20 +29,21 @@ type EntryOptions struct {
 }
 
 func (o EntryOptions) validate() error {
-	if o.TTL < 0 {
-		return &TTLError{o.TTL}
+	if least := min(o.TTL, o.StaleWhileRevalidate, o.StaleIfError); least < 0 {
+		return &TTLError{least}
 	}
 	return nil
 }
 
-// entry is a value with all that is known about it. Its key, value and times never change.
+// entry is a value with all that is known about it. Its key, value and life never change.
 type entry struct {
-	key     string
-	value   any
-	bytes   int64
-	created int64
-	expires int64
-	tags    []tagMark
+	key   string
+	value any
+	bytes int64
+	life
+	tags []tagMark
+	// again is when it may be loaded anew: busy while that is under way, some time after a failure.
+	again atomic.Int64
 
 	accesses atomic.Uint64
 	last     atomic.Int64
@@ -97,7 +101,8 @@ func (s *store) newEntry(key string, value any, tags []string) (*entry, error) {
 
 func (e *entry) info(c *clock) EntryInfo {
 	info := EntryInfo{
-		Key: e.key, Created: c.wall(e.created), Expires: c.wall(e.expires), Accesses: e.accesses.Load(), Bytes: e.bytes,
+		Key: e.key, Created: c.wall(e.created), Expires: c.wall(e.fresh), KeptUntil: c.wall(e.expires),
+		Accesses: e.accesses.Load(), Bytes: e.bytes,
 	}
 	if at := e.last.Load(); at != 0 {
 		info.LastAccess = c.wall(at)

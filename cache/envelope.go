@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -11,7 +12,7 @@ import (
 )
 
 const (
-	envelopeVersion = 1
+	envelopeVersion = 2
 	flagCompressed  = 1 << 0
 
 	// compressFrom is the size from which a value is compressed.
@@ -29,19 +30,23 @@ var (
 
 // envelope is a value as the second tier has it:
 //
-//	version, flags, format, created, expires, cost, generation of the cache,
-//	count of tags, each with its generation, length of the value, the value, checksum
+//	version, flags, format, created, end of the time to live, end of what may be served while
+//	another is loaded, end of what may be served when that fails, cost, price, generation of the
+//	cache, count of tags, each with its generation, length of the value, the value, checksum
 //
 // Numbers are uvarints, strings have their length before them. The checksum covers the key, so
 // that bytes that came under another key are no value. It guards against damage, not against
 // somebody who can write there.
 type envelope struct {
-	format           string
-	created, expires time.Time // to the millisecond
-	cost             int64
-	generation       string
-	tags             []envelopeTag
-	value            []byte
+	format string
+	// The moments are to the millisecond and in order.
+	created, fresh, stale, expires time.Time
+	cost                           int64
+	// price is what the value cost to make, in a unit of the cache; zero: not known.
+	price      float64
+	generation string
+	tags       []envelopeTag
+	value      []byte
 }
 
 type envelopeTag struct{ name, generation string }
@@ -57,9 +62,11 @@ func (v *envelope) seal(id string) []byte {
 	out := make([]byte, 0, len(body)+128)
 	out = append(out, envelopeVersion, flags)
 	out = appendText(out, v.format)
-	out = binary.AppendUvarint(out, uint64(v.created.UnixMilli()))
-	out = binary.AppendUvarint(out, uint64(v.expires.UnixMilli()))
+	for _, at := range []time.Time{v.created, v.fresh, v.stale, v.expires} {
+		out = binary.AppendUvarint(out, uint64(max(0, at.UnixMilli())))
+	}
 	out = binary.AppendUvarint(out, uint64(v.cost))
+	out = binary.AppendUvarint(out, math.Float64bits(v.price))
 	out = appendText(out, v.generation)
 	out = binary.AppendUvarint(out, uint64(len(v.tags)))
 	for _, t := range v.tags {
@@ -93,12 +100,13 @@ func open(id, format string, data []byte, maxBytes int64) (*envelope, error) {
 	}
 	r := reader{rest: body}
 	if version := r.byte(); version != envelopeVersion {
-		return nil, fmt.Errorf("%w: version %d", errMalformed, version)
+		return nil, fmt.Errorf("%w: version %d", errOtherFormat, version)
 	}
 	flags := r.byte()
 	v := &envelope{format: r.text(maxFormat)}
-	v.created, v.expires = r.time(), r.time()
+	v.created, v.fresh, v.stale, v.expires = r.time(), r.time(), r.time(), r.time()
 	v.cost = int64(min(r.number(), 1<<63-1))
+	v.price = math.Float64frombits(r.number())
 	v.generation = r.text(maxFormat)
 	tags := r.number()
 	if tags > maxEnvelopeTags {
@@ -113,6 +121,10 @@ func open(id, format string, data []byte, maxBytes int64) (*envelope, error) {
 		return nil, fmt.Errorf("%w: truncated", errMalformed)
 	case flags&^flagCompressed != 0:
 		return nil, fmt.Errorf("%w: flags %#x", errMalformed, flags)
+	case v.fresh.Before(v.created) || v.stale.Before(v.fresh) || v.expires.Before(v.stale):
+		return nil, fmt.Errorf("%w: times out of order", errMalformed)
+	case !(v.price >= 0 && v.price <= math.MaxFloat64):
+		return nil, fmt.Errorf("%w: price %v", errMalformed, v.price)
 	case v.format != format:
 		return nil, errOtherFormat
 	case v.cost > maxBytes || size > uint64(maxBytes):

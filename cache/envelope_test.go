@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math"
 	"runtime/metrics"
 	"strings"
 	"testing"
@@ -15,7 +16,8 @@ import (
 
 func sampleEnvelope(value []byte) *envelope {
 	return &envelope{
-		format: "json/1", created: time.UnixMilli(1_700_000_000_123), expires: time.UnixMilli(1_700_000_060_123),
+		format: "json/1", created: time.UnixMilli(1_700_000_000_123), fresh: time.UnixMilli(1_700_000_060_123),
+		stale: time.UnixMilli(1_700_000_090_123), expires: time.UnixMilli(1_700_000_120_123), price: 0.25,
 		cost: 300, generation: "groupname", tags: []envelopeTag{{"corpus", "g1"}, {"", "g2"}}, value: value,
 	}
 }
@@ -52,6 +54,11 @@ func TestEnvelopeRefuses(t *testing.T) {
 	header = header[:len(header)-checksumBytes-1] // without the length of nothing
 	header[1] = flagCompressed
 	packed := s2.Encode(nil, make([]byte, 1<<20))
+	but := func(change func(e *envelope)) []byte {
+		e := sampleEnvelope(nil)
+		change(e)
+		return e.seal(id)
+	}
 	tests := []struct {
 		name string
 		data []byte
@@ -60,14 +67,21 @@ func TestEnvelopeRefuses(t *testing.T) {
 		{"nothing", nil, errMalformed},
 		{"another key's", sampleEnvelope([]byte("value")).seal("c/other"), errMalformed},
 		{"one byte short", good[:len(good)-1], errMalformed},
-		{"later version", resum(id, append([]byte{9}, body[1:]...)), errMalformed},
-		{"unknown flag", resum(id, append([]byte{1, 2}, body[2:]...)), errMalformed},
+		{"earlier version", resum(id, append([]byte{1}, body[1:]...)), errOtherFormat},
+		{"later version", resum(id, append([]byte{9}, body[1:]...)), errOtherFormat},
+		{"unknown flag", resum(id, append([]byte{envelopeVersion, 0x80}, body[2:]...)), errMalformed},
+		{"fresh before it was made", but(func(e *envelope) { e.fresh = e.created.Add(-time.Second) }), errMalformed},
+		{"fresher than stale", but(func(e *envelope) { e.stale = e.fresh.Add(-time.Second) }), errMalformed},
+		{"over before it is stale", but(func(e *envelope) { e.expires = e.stale.Add(-time.Second) }), errMalformed},
+		{"endless price", but(func(e *envelope) { e.price = math.Inf(1) }), errMalformed},
+		{"no price", but(func(e *envelope) { e.price = math.NaN() }), errMalformed},
+		{"negative price", but(func(e *envelope) { e.price = -1 }), errMalformed},
 		{"cut value", resum(id, body[:len(body)-1]), errMalformed},
 		{"cut header", resum(id, body[:12]), errMalformed},
 		{"bomb that says so", resum(id, append(binary.AppendUvarint(bytes.Clone(header), 1<<20), packed...)), errMalformed},
 		{"bomb that does not", resum(id, append(binary.AppendUvarint(bytes.Clone(header), 100), packed...)), errMalformed},
 		{"bomb by tags", resum(id, append(bytes.Clone(body[:9]), bytes.Repeat([]byte{0xff}, 40)...)), errMalformed},
-		{"another format", func() []byte { e := sampleEnvelope(nil); e.format = "json/2"; return e.seal(id) }(), errOtherFormat},
+		{"another format", but(func(e *envelope) { e.format = "json/2" }), errOtherFormat},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

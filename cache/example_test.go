@@ -3,6 +3,7 @@ package cache_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 
@@ -118,4 +119,31 @@ func ExampleMark() {
 	responses.Delete("GET /answer") // an operator, while it streams
 	fmt.Println(responses.Set("GET /answer", body.String(), cache.EntryOptions{Since: mark}))
 	// Output: cache: invalidated since the mark
+}
+
+// A value whose time is over is served at once, and loaded anew in the background.
+func ExampleCache_GetOrLoadResult() {
+	group, err := cache.New(cache.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	prices, err := cache.Named(group, "prices", cache.Options[int]{Limits: cache.Limits{
+		TTL: time.Millisecond, StaleWhileRevalidate: time.Hour,
+	}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	price := func(context.Context) (int, error) { return 42, nil }
+	for range 2 {
+		r, err := prices.GetOrLoadResult(context.Background(), "tokens", cache.EntryOptions{}, price)
+		fmt.Println(r.Value, r.Stale, err)
+		for prices.Exists("tokens") {
+			runtime.Gosched() // until its millisecond is over
+		}
+	}
+	// Output:
+	// 42 false <nil>
+	// 42 true <nil>
 }

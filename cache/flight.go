@@ -2,7 +2,9 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"runtime/debug"
+	"time"
 )
 
 // flight is one load of one key and those who wait for it.
@@ -23,8 +25,12 @@ type flight struct {
 	snap    *snapshot
 	found   *found
 	cleared uint64
+	// refreshes is the entry that a load in the background is to replace, and timer what cancels that.
+	refreshes *entry
+	timer     *time.Timer
 
-	// The store's mu guards these.
+	// The store's mu guards these. alone is a load in the background that nobody waits for.
+	alone      bool
 	waiters    int
 	superseded bool
 	abandoned  bool
@@ -37,35 +43,66 @@ type flightKey struct{}
 type loader func(ctx context.Context) (any, error)
 
 // load returns what load fetches for key, or what another caller's load that runs already does.
-func (s *store) load(ctx context.Context, key string, opts EntryOptions, load loader) (any, error) {
+// When that fails, a value whose time is over may do.
+func (s *store) load(ctx context.Context, key string, opts EntryOptions, load loader) (answer, error) {
 	if len(key) > MaxKeyBytes {
-		return nil, ErrKeyTooLong
+		return answer{}, ErrKeyTooLong
 	}
 	if err := opts.validate(); err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	parent, _ := ctx.Value(flightKey{}).(*flight)
 	for f := parent; f != nil; f = f.parent {
 		if f.store == s && f.key == key {
-			return nil, ErrRecursiveLoad
+			return answer{}, ErrRecursiveLoad
 		}
 	}
 	f, found := s.join(ctx, &flight{store: s, key: key, opts: opts, parent: parent}, load)
 	if found != nil {
-		return found.value, nil
+		return found.answer(s.clock.now()), nil
 	}
+	a, err := s.await(ctx, f)
+	if a.stale && a.cause == nil { // the second tier had it
+		if e := s.held(key); e != nil {
+			s.refresh(ctx, e, opts, load)
+		}
+	}
+	return a, err
+}
+
+// await waits for a load to land, or for ctx to end. Who was called off wants nothing any more; who
+// has no more time may take a stale value.
+func (s *store) await(ctx context.Context, f *flight) (answer, error) {
+	var err error
 	select {
 	case <-f.done:
+		err = f.err
 	case <-ctx.Done():
-		if s.leave(f) {
-			return nil, ctx.Err()
+		if err = ctx.Err(); !s.leave(f) {
+			<-f.done // it has landed
+			err = f.err
 		}
-		<-f.done // it has landed
 	}
-	return f.value, f.err
+	if err == nil {
+		return f.answer(s.clock.now()), nil
+	}
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		if a, ok := s.fallback(f.key, err); ok {
+			return a, nil
+		}
+	}
+	return answer{}, err
+}
+
+// answer is that of a load that has landed well.
+func (f *flight) answer(now int64) answer {
+	if f.found == nil {
+		return answer{value: f.value}
+	}
+	return answer{value: f.value, created: f.found.life.created, stale: now >= f.found.life.fresh}
 }
 
 // join makes the caller wait for the running load of next's key, which is next itself when there
@@ -82,6 +119,7 @@ func (s *store) join(ctx context.Context, next *flight, load loader) (*flight, *
 		f = next
 		s.start(ctx, f, load)
 	}
+	f.adopt()
 	f.waiters++
 	return f, nil
 }
@@ -131,7 +169,7 @@ func (s *store) fly(ctx context.Context, f *flight, load loader) {
 		s.land(f, s.clock.now()-began)
 	}()
 	if s.shared() {
-		f.found, f.snap = s.fetch(ctx, f.key, f.opts.Tags)
+		s.ask(ctx, f)
 	}
 	var value any
 	var err error
@@ -166,19 +204,25 @@ func (s *store) land(f *flight, took int64) {
 	if s.flights[f.key] == f {
 		delete(s.flights, f.key)
 	}
+	if f.refreshes != nil {
+		s.refreshed(f)
+	}
 	switch {
 	case f.err != nil:
 		s.loadErrors.Add(1)
+		if e, ok := s.table.GetIfPresent(f.key); ok && !f.abandoned {
+			e.again.Store(after(s.clock.now(), RetryAfter))
+		}
 	case f.entry == nil || f.abandoned:
 	case f.superseded || stale(f.tags), f.found != nil && len(f.found.tags) > 0 && f.cleared != s.tags.cleared.Load():
 		s.superseded.Add(1)
 	case f.found != nil:
 		f.entry.tags = s.tags.take(f.found.tags)
-		_ = s.put(f.entry, f.found.left)
+		_ = s.put(f.entry, f.found.life)
 	default:
 		f.entry.tags, f.tags = f.tags, nil
 		// A value too large to store is counted there and is still good for those who wait.
-		if s.put(f.entry, f.opts.TTL) == nil {
+		if s.put(f.entry, s.lifeOf(s.clock.now(), f.opts)) == nil {
 			s.fill(f.entry, f.snap, f.opts.Tags)
 		}
 	}

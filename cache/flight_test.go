@@ -405,7 +405,7 @@ func TestMissBeforeAnotherLoadLanded(t *testing.T) {
 		t.Error("loaded again")
 		return "w", nil
 	})
-	if v != "v" || err != nil {
-		t.Errorf("got %v, %v", v, err)
+	if v.value != "v" || v.stale || err != nil {
+		t.Errorf("got %+v, %v", v, err)
 	}
 }

@@ -12,10 +12,12 @@ import (
 // Group is a budget of bytes and the named caches that share it. Its methods may be called at
 // the same time.
 type Group struct {
-	clock   *clock
-	tags    *tags
-	tier    *tier // nil: memory alone
-	applied chan struct{}
+	clock *clock
+	tags  *tags
+	tier  *tier // nil: memory alone
+	// background are the loads that nobody waits for.
+	background background
+	applied    chan struct{}
 
 	mu     sync.RWMutex // guards the fields below; a store's mu may be taken with it held
 	cfg    Config
@@ -61,6 +63,8 @@ func (g *Group) Apply(cfg Config) error {
 // second tier, until ctx ends; then it returns nil. A group works without it, in memory. Call it
 // once at a time.
 func (g *Group) Run(ctx context.Context) error {
+	g.background.resume()
+	defer g.endRefreshes()
 	var ticking sync.WaitGroup
 	ticking.Go(func() { g.clock.run(ctx) })
 	if g.tier != nil {

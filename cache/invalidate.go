@@ -28,6 +28,9 @@ func (s *store) supersede(key string) {
 	if f := s.flights[key]; f != nil {
 		f.superseded = true
 		delete(s.flights, key)
+		if f.alone {
+			f.cancel()
+		}
 	}
 }
 

@@ -144,8 +144,9 @@ func (t *tier) generations(ctx context.Context, batch []queued) (map[string]stri
 // seal makes the entry of an operation bytes, under the generations of its names.
 func (q *queued) seal(generations []string) (err error) {
 	e, s := q.entry, q.store
-	left := min(time.Duration(e.expires-s.clock.now()), maxRemoteTTL)
-	if _, gone := e.gone(s.clock.now()); gone || left < time.Millisecond {
+	now, wall := s.clock.now(), time.Now()
+	left := min(time.Duration(e.expires-now), maxRemoteTTL)
+	if _, gone := e.gone(now); gone || left < time.Millisecond {
 		return fmt.Errorf("%w: it is over", errUnencodable)
 	}
 	value, err := s.encode(e.value)
@@ -155,10 +156,10 @@ func (q *queued) seal(generations []string) (err error) {
 	if int64(len(value)) > min(maxRemoteBytes, s.share()) || len(e.tags) > maxEnvelopeTags {
 		return fmt.Errorf("%w: too large", errUnencodable)
 	}
-	now := time.Now()
+	at := func(moment int64) time.Time { return wall.Add(min(time.Duration(moment-now), left)) }
 	v := envelope{
-		format: s.codec.format, created: now, expires: now.Add(left), cost: e.bytes,
-		generation: generations[0] + generations[1], value: value,
+		format: s.codec.format, created: at(e.created), fresh: at(e.fresh), stale: at(e.stale), expires: at(e.expires),
+		cost: e.bytes, generation: generations[0] + generations[1], value: value,
 	}
 	for i, m := range e.tags {
 		v.tags = append(v.tags, envelopeTag{m.tag.name, generations[2+i]})

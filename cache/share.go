@@ -56,6 +56,9 @@ func (g *Group) limitsOf(s *store) limits {
 	return limits{
 		ttl:        first(named.TTL, s.wants.TTL, g.cfg.DefaultTTL),
 		jitter:     g.cfg.TTLJitterRatio,
+		revalidate: first(named.StaleWhileRevalidate, s.wants.StaleWhileRevalidate),
+		ifError:    first(named.StaleIfError, s.wants.StaleIfError),
+		ahead:      first(named.RefreshAheadRatio, s.wants.RefreshAheadRatio),
 		maxEntries: first(named.MaxEntries, s.wants.MaxEntries, g.cfg.MaxEntries),
 		maxBytes:   first(named.MaxBytes, s.wants.MaxBytes),
 	}

@@ -22,8 +22,10 @@ type snapshot struct {
 // found is a value that the second tier had.
 type found struct {
 	value any
-	left  time.Duration
-	tags  []string
+	life  life
+	// due is when it should be loaded anew at the earliest.
+	due  int64
+	tags []string
 }
 
 // newVersion names a value: 16 bytes that are not used again.
@@ -86,15 +88,15 @@ func (s *store) read(ctx context.Context, id string, view RemoteView, snap *snap
 	if err != nil {
 		return nil, err
 	}
-	left := time.Until(v.expires)
-	if left <= 0 || v.generation != view.Generations[0]+view.Generations[1] || !s.inForce(ctx, v.tags, snap) {
+	if time.Until(v.expires) <= 0 || v.generation != view.Generations[0]+view.Generations[1] || !s.inForce(ctx, v.tags, snap) {
 		return nil, nil
 	}
 	value, err := s.decode(v.value)
 	if err != nil {
 		return nil, err
 	}
-	f := &found{value: value, left: left}
+	f := &found{value: value}
+	f.life, f.due = s.localLife(v)
 	for _, t := range v.tags {
 		f.tags = append(f.tags, t.name)
 	}
@@ -215,23 +217,23 @@ func (s *store) lookup(ctx context.Context, key string, tags []string) (any, Mar
 	}
 	fetched, snap := s.fetch(ctx, key, tags)
 	mark.snap = snap
-	if fetched == nil {
+	if fetched == nil || s.clock.now() >= fetched.life.fresh {
 		if e := s.peek(key); e != nil {
 			return e.value, mark, true
 		}
 		return nil, mark, false
 	}
-	e, err := s.newEntry(key, fetched.value, fetched.tags)
-	if err != nil {
-		s.rejected.Add(1)
-		return fetched.value, mark, true
-	}
-	s.promote(e, fetched, mark)
+	s.keep(key, fetched, mark)
 	return fetched.value, mark, true
 }
 
-// promote keeps an entry of the second tier in memory.
-func (s *store) promote(e *entry, f *found, since Mark) {
+// keep keeps what the second tier had in memory, unless the key was invalidated since.
+func (s *store) keep(key string, f *found, since Mark) {
+	e, err := s.newEntry(key, f.value, f.tags)
+	if err != nil {
+		s.rejected.Add(1)
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.outdated(since, e.key, f.tags) {
@@ -239,7 +241,7 @@ func (s *store) promote(e *entry, f *found, since Mark) {
 		return
 	}
 	e.tags = s.tags.take(f.tags)
-	_ = s.put(e, f.left) // what is too large is counted there
+	_ = s.put(e, f.life) // what is too large is counted there
 }
 
 // doubt shortens the life of what is stored from now on: messages may be missing.

@@ -20,6 +20,11 @@ type Stats struct {
 	Evictions  uint64 `json:"evictions"`
 	Loads      uint64 `json:"loads"`
 	LoadErrors uint64 `json:"load_errors"`
+	// StaleHits, StaleOnErrors, Refreshes and RefreshErrors are sums of those of the caches.
+	StaleHits     uint64 `json:"stale_hits"`
+	StaleOnErrors uint64 `json:"stale_on_errors"`
+	Refreshes     uint64 `json:"refreshes"`
+	RefreshErrors uint64 `json:"refresh_errors"`
 	// Expirations are entries removed because their time was over, Invalidations those removed
 	// by key, name, pattern or tag.
 	Expirations   uint64 `json:"expirations"`
@@ -66,6 +71,15 @@ type NamedStats struct {
 	LoadsSuperseded uint64 `json:"loads_superseded"`
 	// LoadsActive are running now.
 	LoadsActive int `json:"loads_active"`
+	// StaleHits are those of the Hits that got a value beyond its time to live while a new one was
+	// loaded; StaleOnErrors are lookups that got one because the load had failed.
+	StaleHits     uint64 `json:"stale_hits"`
+	StaleOnErrors uint64 `json:"stale_on_errors"`
+	// Refreshes are those of the Loads that ran in the background, RefreshErrors those of them that
+	// failed, RefreshesSkipped those that did not begin because [MaxRefreshes] ran.
+	Refreshes        uint64 `json:"refreshes"`
+	RefreshErrors    uint64 `json:"refresh_errors"`
+	RefreshesSkipped uint64 `json:"refreshes_skipped"`
 	// MeanLoadSeconds is the mean of all finished loads.
 	MeanLoadSeconds float64 `json:"mean_load_seconds"`
 	Entries         int     `json:"entries"`
@@ -123,9 +137,12 @@ type RedisStats struct {
 
 // EntryInfo describes an entry; asking for it does not count as an access.
 type EntryInfo struct {
-	Key     string    `json:"key"`
+	Key string `json:"key"`
+	// Created is when the value was loaded or set, also by another process.
 	Created time.Time `json:"created"`
-	Expires time.Time `json:"expires"`
+	// Expires is when its time to live is over, KeptUntil when it cannot be served stale any more.
+	Expires   time.Time `json:"expires"`
+	KeptUntil time.Time `json:"kept_until"`
 	// Accesses are the hits so far, LastAccess the time of the last; zero without one.
 	Accesses   uint64    `json:"accesses"`
 	LastAccess time.Time `json:"last_access"`
@@ -145,6 +162,10 @@ func (s *Stats) add(name string, n NamedStats) {
 	s.Rejections += n.Rejections
 	s.Loads += n.Loads
 	s.LoadErrors += n.LoadErrors
+	s.StaleHits += n.StaleHits
+	s.StaleOnErrors += n.StaleOnErrors
+	s.Refreshes += n.Refreshes
+	s.RefreshErrors += n.RefreshErrors
 	s.Entries += n.Entries
 	s.Bytes += n.Bytes
 }
@@ -189,6 +210,8 @@ func (s *store) stats() NamedStats {
 		Expirations:      s.removed[causeExpired].Load(), Invalidations: s.removed[causeInvalidated].Load(),
 		Rejections: s.rejected.Load(), Loads: s.loads.Load(), LoadErrors: s.loadErrors.Load(),
 		LoadsSuperseded: s.superseded.Load(), LoadsActive: int(s.active.Load()),
+		StaleHits: s.staleHits.Load(), StaleOnErrors: s.staleOnErrors.Load(), Refreshes: s.refreshes.Load(),
+		RefreshErrors: s.refreshErrors.Load(), RefreshesSkipped: s.refreshesSkipped.Load(),
 		AccessSamples: samples, P50AccessSeconds: s.access.quantile(0.5), P99AccessSeconds: s.access.quantile(0.99),
 		accessSeconds: float64(s.access.nanos.Load()) / 1e9, accessBuckets: s.access.cumulative(),
 		loadSeconds: time.Duration(s.loadNanos.Load()).Seconds(),

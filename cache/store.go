@@ -1,8 +1,6 @@
 package cache
 
 import (
-	"math"
-	"math/rand/v2"
 	"reflect"
 	"sync"
 	"time"
@@ -14,6 +12,9 @@ import (
 type limits struct {
 	ttl        time.Duration
 	jitter     float64
+	revalidate time.Duration
+	ifError    time.Duration
+	ahead      float64
 	maxEntries int
 	maxBytes   int64
 }
@@ -31,12 +32,16 @@ type store struct {
 	tier  *tier
 	codec *codec
 	table *otter.Cache[string, *entry]
+	// background are the refreshes of the group.
+	background *background
 	counters
 
 	mu      sync.Mutex // guards the fields below, and changes of the table
 	limits  limits
 	order   order
 	flights map[string]*flight
+	// refreshing counts the flights in the background.
+	refreshing int
 	// removals are the invalidations, for marks.
 	removals removals
 	// suspect says that invalidations of other processes may be missing.
@@ -60,44 +65,51 @@ func (g *Group) newStore(name string, k kind) (*store, error) {
 	}
 	s := &store{
 		name: name, typ: k.typ, wants: k.wants, cost: k.cost, clock: g.clock, tags: g.tags,
-		tier: g.tier, codec: k.codec, table: table,
+		tier: g.tier, codec: k.codec, table: table, background: &g.background,
 		order: order{ghosts: newGhosts()}, flights: map[string]*flight{}, removals: newRemovals(),
 	}
 	s.suspect = s.shared() && !g.tier.isLive()
 	return s, nil
 }
 
-// get returns the live entry of key, or nil, and counts the lookup.
-func (s *store) get(key string) *entry {
+// get returns the entry of key, or nil, and counts the lookup. It is a fresh one or, for who
+// takes stale ones, one that may be served; due says that it should be loaded anew.
+func (s *store) get(key string, takesStale bool) (e *entry, due bool) {
 	mine := s.mine()
 	if !mine.due() {
-		return s.find(key, mine)
+		return s.find(key, mine, takesStale)
 	}
 	began := s.clock.now()
-	e := s.find(key, mine)
+	e, due = s.find(key, mine, takesStale)
 	s.access.record(s.clock.now() - began)
-	return e
+	return e, due
 }
 
-func (s *store) find(key string, mine *stripe) *entry {
+func (s *store) find(key string, mine *stripe, takesStale bool) (e *entry, due bool) {
 	e, ok := s.table.GetIfPresent(key)
 	if !ok {
 		mine.misses.Add(1)
-		return nil
+		return nil, false
 	}
 	now := s.clock.coarse()
-	if cause, gone := e.gone(now); gone {
-		s.discard(e, cause)
-		mine.misses.Add(1)
-		return nil
+	if now >= e.soon || stale(e.tags) {
+		return s.late(e, now, mine, takesStale)
 	}
 	mine.hits.Add(1)
 	e.touch(now)
-	return e
+	return e, false
 }
 
-// peek is get without counting.
+// peek returns the entry of key without counting, or nil when it has none that is fresh.
 func (s *store) peek(key string) *entry {
+	if e := s.held(key); e != nil && s.clock.now() < e.fresh {
+		return e
+	}
+	return nil
+}
+
+// held is peek for an entry that may be stale.
+func (s *store) held(key string) *entry {
 	e, ok := s.table.GetIfPresent(key)
 	if !ok {
 		return nil
@@ -118,7 +130,7 @@ func (s *store) set(e *entry, opts EntryOptions) error {
 	}
 	s.supersede(e.key)
 	e.tags = s.tags.take(opts.Tags)
-	err := s.put(e, opts.TTL)
+	err := s.put(e, s.lifeOf(s.clock.now(), opts))
 	switch {
 	case opts.Since.taken && err == nil:
 		s.fill(e, opts.Since.snap, opts.Tags)
@@ -135,7 +147,7 @@ func (s *store) set(e *entry, opts EntryOptions) error {
 
 // put stores e, whose tags are taken, with mu held. A value that is refused takes what its key
 // had along: it is not the key's value any more.
-func (s *store) put(e *entry, ttl time.Duration) error {
+func (s *store) put(e *entry, l life) error {
 	old, _ := s.table.GetIfPresent(e.key)
 	if e.bytes > s.limits.maxBytes {
 		if old != nil {
@@ -146,7 +158,10 @@ func (s *store) put(e *entry, ttl time.Duration) error {
 		return &TooLargeError{Bytes: e.bytes, MaxBytes: s.limits.maxBytes}
 	}
 	now := s.clock.now()
-	e.created, e.expires = now, s.expiry(now, ttl)
+	if s.suspect {
+		l = l.until(now + int64(SuspectTTL))
+	}
+	e.life = l
 	rank := s.order.rank(e.key)
 	if old != nil { // the new value takes its place, also in the table
 		rank = old.queue
@@ -159,23 +174,6 @@ func (s *store) put(e *entry, ttl time.Duration) error {
 	s.tags.stored(e.tags)
 	s.table.Set(e.key, e)
 	return nil
-}
-
-// expiry is when an entry made now expires.
-func (s *store) expiry(now int64, ttl time.Duration) int64 {
-	if ttl == 0 {
-		ttl = s.limits.ttl
-	}
-	if s.suspect {
-		ttl = min(ttl, SuspectTTL)
-	}
-	if s.limits.jitter > 0 {
-		ttl -= time.Duration(float64(ttl) * s.limits.jitter * rand.Float64())
-	}
-	if at := now + int64(ttl); at >= now {
-		return at
-	}
-	return math.MaxInt64 // it does not count that far
 }
 
 // makeRoom evicts until an entry of so many bytes fits.

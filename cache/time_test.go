@@ -112,15 +112,21 @@ func TestJitterShortens(t *testing.T) {
 
 func TestExpiryIsInRange(t *testing.T) {
 	t.Parallel()
-	s := &store{limits: limits{ttl: 1000, jitter: 1}}
+	s := &store{limits: limits{ttl: 1000, jitter: 1, revalidate: 100, ifError: 50, ahead: 0.5}}
 	for range 1000 {
-		if at := s.expiry(5, 0); at < 5 || at > 1005 {
-			t.Fatalf("expires at %d, stored at 5 for at most 1000", at)
+		l := s.lifeOf(5, EntryOptions{})
+		if l.fresh < 5 || l.fresh > 1005 || l.stale != l.fresh+100 || l.expires != l.stale {
+			t.Fatalf("%+v, stored at 5 for at most 1000", l)
+		}
+		ttl := l.fresh - 5
+		if l.soon < 5+ttl/2 || l.soon > 5+ttl/2+ttl/4+1 {
+			t.Fatalf("%+v is loaded anew at an odd moment", l)
 		}
 	}
-	s.limits.jitter = 0
-	if at := s.expiry(5, math.MaxInt64); at != math.MaxInt64 {
-		t.Errorf("expires at %d", at)
+	s.limits = limits{ahead: 1e-30}
+	l := s.lifeOf(5, EntryOptions{TTL: math.MaxInt64, StaleWhileRevalidate: math.MaxInt64, StaleIfError: math.MaxInt64})
+	if l.fresh != math.MaxInt64 || l.stale != l.fresh || l.expires != l.fresh || l.soon < 5 || l.soon > l.fresh {
+		t.Errorf("an endless life is %+v", l)
 	}
 }
 
