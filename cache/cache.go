@@ -28,6 +28,12 @@ type Limits struct {
 	// anew in the background: at a random moment of the first half of what is left of it. Zero means
 	// not ahead.
 	RefreshAheadRatio float64
+	// NegativeTTL is how long a key is remembered whose load said that it has no value. Zero means
+	// not at all.
+	NegativeTTL time.Duration
+	// MaxNegative bounds the keys remembered so, on top of MaxEntries. Zero means a sixteenth of
+	// that. Their bytes are a sixteenth of the cache's.
+	MaxNegative int
 }
 
 func (l Limits) validate(name string) error {
@@ -44,6 +50,9 @@ type Options[V any] struct {
 	Cost func(value V) int64
 	// Codec makes values bytes for the group's second tier. Nil keeps the cache in memory alone.
 	Codec Codec[V]
+	// Absent reports whether an error of a load says that its key has no value, like [ErrAbsent],
+	// which always does. Nil means that no other does.
+	Absent func(err error) bool
 }
 
 // Cache is a named, typed cache of a [Group]. Its methods may be called at the same time. Values
@@ -69,7 +78,7 @@ func Named[V any](g *Group, name string, opts Options[V]) (*Cache[V], error) {
 	if codec != nil && len(codec.format) > maxFormat {
 		return nil, fmt.Errorf("%w: %q", ErrBadFormat, codec.format)
 	}
-	s, err := g.named(name, kind{reflect.TypeFor[V](), opts.Limits, cost, codec})
+	s, err := g.named(name, kind{reflect.TypeFor[V](), opts.Limits, cost, codec, opts.Absent})
 	if err != nil {
 		return nil, err
 	}

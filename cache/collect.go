@@ -29,6 +29,9 @@ var (
 	descRefreshes    = desc("refreshes_total", "Loads that ran in the background and ended.", "cache")
 	descRefreshErrs  = desc("refresh_errors_total", "Loads in the background that failed.", "cache")
 	descRefreshSkips = desc("refreshes_skipped_total", "Loads in the background for which too many ran.", "cache")
+	descNegativeHits = desc("negative_hits_total", "Lookups of keys that are known to have no value.", "cache")
+	descNegative     = desc("negative_entries", "Keys remembered to have no value.", "cache")
+	descAbsent       = desc("loads_absent_total", "Loads that found that the key has no value.", "cache")
 	descActive       = desc("loads_active", "Loads that run.", "cache")
 	descLoading      = desc("load_seconds_total", "Time spent in loads that ended.", "cache")
 	descRemoteUp     = desc("remote_connected", "Whether the second tier answers and is heard: 1 or 0.")
@@ -47,7 +50,7 @@ func (g *Group) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descBudget, descTags, descEntries, descMaxEntries, descBytes, descMaxBytes, descHits, descMisses,
 		descEvictions, descExpirations, descInvalid, descRejections, descLoads, descLoadErrors, descSuperseded,
-		descStale, descRefreshes, descRefreshErrs, descRefreshSkips, descActive, descLoading, descAccess, descRemoteUp, descRemoteHits, descRemoteMisses, descRemoteErrors,
+		descStale, descRefreshes, descRefreshErrs, descRefreshSkips, descNegativeHits, descNegative, descAbsent, descActive, descLoading, descAccess, descRemoteUp, descRemoteHits, descRemoteMisses, descRemoteErrors,
 		descRemoteBad, descRemoteStored, descRemoteDrops, descRemoteHeard,
 	} {
 		ch <- d
@@ -101,6 +104,9 @@ func (g *Group) Collect(ch chan<- prometheus.Metric) {
 		counter(descRefreshes, float64(n.Refreshes), name)
 		counter(descRefreshErrs, float64(n.RefreshErrors), name)
 		counter(descRefreshSkips, float64(n.RefreshesSkipped), name)
+		counter(descNegativeHits, float64(n.NegativeHits), name)
+		gauge(descNegative, float64(n.NegativeEntries), name)
+		counter(descAbsent, float64(n.LoadsAbsent), name)
 		gauge(descActive, float64(n.LoadsActive), name)
 		counter(descLoading, n.loadSeconds, name)
 		ch <- prometheus.MustNewConstHistogram(descAccess, n.AccessSamples, n.accessSeconds, n.accessBuckets, name)

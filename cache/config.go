@@ -69,6 +69,12 @@ type NamedConfig struct {
 	// RefreshAheadRatio is the share of the time to live, 0 to 1, from which a value that is in use
 	// is loaded anew in the background. Zero means as the program says, or not ahead.
 	RefreshAheadRatio float64 `conf:"refresh_ahead"`
+	// NegativeTTL is how long a key is remembered that was found to have no value. Zero means as the
+	// program says, or not at all.
+	NegativeTTL time.Duration `conf:"negative_ttl"`
+	// MaxNegative bounds the keys remembered so. Zero means as the program says, or a sixteenth of
+	// max_size.
+	MaxNegative int `conf:"negative_max_size"`
 }
 
 // WithDefaults returns c with each zero replaced by what it means. The named caches keep theirs,
@@ -116,6 +122,8 @@ func (n NamedConfig) check(f *faults, key string) {
 	f.notNegative(key+".stale_while_revalidate", n.StaleWhileRevalidate)
 	f.notNegative(key+".stale_if_error", n.StaleIfError)
 	f.ratio(key+".refresh_ahead", n.RefreshAheadRatio)
+	f.notNegative(key+".negative_ttl", n.NegativeTTL)
+	f.size(key+".negative_max_size", n.MaxNegative)
 	f.size(key+".max_size", n.MaxEntries)
 	f.bytes(key+".max_bytes", n.MaxBytes)
 }

@@ -24,7 +24,7 @@ func TestValidateNamesEveryFault(t *testing.T) {
 			Config{
 				DefaultTTL: -3e9, TTLJitterRatio: 1.5, MaxEntries: -1, MaxBytes: -1, CleanupInterval: -1,
 				RedisURL: "http://user:secret@host", Caches: map[string]NamedConfig{
-					"a b": {}, "c": {TTL: -1, MaxEntries: -1, MaxBytes: -1, StaleWhileRevalidate: -1, StaleIfError: -1, RefreshAheadRatio: 2},
+					"a b": {}, "c": {TTL: -1, MaxEntries: -1, MaxBytes: -1, StaleWhileRevalidate: -1, StaleIfError: -1, RefreshAheadRatio: 2, NegativeTTL: -1, MaxNegative: -1},
 				},
 			},
 			[]string{
@@ -32,6 +32,7 @@ func TestValidateNamesEveryFault(t *testing.T) {
 				"cache.max_bytes: ", "cache.cleanup_interval: ", "cache.redis_url: ", "cache.caches.a b: name ",
 				"cache.caches.c.ttl: ",
 				"cache.caches.c.stale_while_revalidate: ", "cache.caches.c.stale_if_error: ", "cache.caches.c.refresh_ahead: ",
+				"cache.caches.c.negative_ttl: ", "cache.caches.c.negative_max_size: ",
 				"cache.caches.c.max_size: ", "cache.caches.c.max_bytes: ",
 			},
 		},

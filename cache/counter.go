@@ -64,6 +64,7 @@ type counters struct {
 	superseded        atomic.Uint64
 
 	staleHits, staleOnErrors                   atomic.Uint64
+	negativeHits, loadsAbsent                  atomic.Uint64
 	refreshes, refreshErrors, refreshesSkipped atomic.Uint64
 
 	loadNanos atomic.Int64

@@ -66,6 +66,15 @@
 // [RetryAfter] later at the earliest. When [Group.Run] ends, what runs in the background is
 // cancelled, and none begins afterwards.
 //
+// # Keys without a value
+//
+// An error of a load is not kept. One that says that the key has no value, [ErrAbsent] or what
+// [Options.Absent] takes for it, is an answer: with [Limits.NegativeTTL] callers get that error for
+// a while without a load. Such keys have a bound of their own, of entries and of bytes, so that a
+// flood of unknown keys evicts no value. They are kept in memory alone. Whatever removes, writes
+// or promotes a key ends it, also in another process that is heard, but not a load of another
+// process that finds a value where neither tier had one: that is seen after NegativeTTL.
+//
 // # Loads and invalidations
 //
 // Within a process one load per key runs at a time, apart from the callers that wait for it: any
@@ -122,7 +131,6 @@
 // # What it does not do yet
 //
 // One load per key runs in a process, not across processes: of two that load at once, the value
-// of the first goes to the second tier and the other follows it. There is no tier on disk.
-// Errors are not cached, a loader that ignores its context is waited for a second at most when
-// [Group.Run] ends, and [Group.Optimize] reports without moving bytes.
+// of the first goes to the second tier and the other follows it. There is no tier on disk. A
+// loader that ignores its context is waited for a second at most when [Group.Run] ends, and [Group.Optimize] reports without moving bytes.
 package cache

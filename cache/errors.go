@@ -14,6 +14,9 @@ var (
 	ErrUnknownCache = errors.New("cache: unknown cache")
 	// ErrNilLoader is returned for a nil load function.
 	ErrNilLoader = errors.New("cache: load function is nil")
+	// ErrAbsent is what a load function returns, as it is or wrapped, when its key has no value.
+	// What is said of negative caching in the package comment holds for it.
+	ErrAbsent = errors.New("cache: no such key")
 	// ErrLoaderExited is what waiters get when the loader called runtime.Goexit.
 	ErrLoaderExited = errors.New("cache: load function exited its goroutine")
 	// ErrRecursiveLoad is returned to a loader that asks for the key it is loading.

@@ -21,6 +21,9 @@ type flight struct {
 	value any
 	err   error
 	entry *entry
+	// absent says that err is an answer: the key has no value. errBytes is the length of the message.
+	absent   bool
+	errBytes int64
 	// snap and found are of the second tier; cleared is the count of cleared tags before it was asked.
 	snap    *snapshot
 	found   *found
@@ -60,8 +63,11 @@ func (s *store) load(ctx context.Context, key string, opts EntryOptions, load lo
 			return answer{}, ErrRecursiveLoad
 		}
 	}
-	f, found := s.join(ctx, &flight{store: s, key: key, opts: opts, parent: parent}, load)
-	if found != nil {
+	f, found, err := s.join(ctx, &flight{store: s, key: key, opts: opts, parent: parent}, load)
+	switch {
+	case err != nil:
+		return answer{}, err
+	case found != nil:
 		return found.answer(s.clock.now()), nil
 	}
 	a, err := s.await(ctx, f)
@@ -76,18 +82,22 @@ func (s *store) load(ctx context.Context, key string, opts EntryOptions, load lo
 // await waits for a load to land, or for ctx to end. Who was called off wants nothing any more; who
 // has no more time may take a stale value.
 func (s *store) await(ctx context.Context, f *flight) (answer, error) {
-	var err error
+	landed := true
 	select {
 	case <-f.done:
-		err = f.err
 	case <-ctx.Done():
-		if err = ctx.Err(); !s.leave(f) {
-			<-f.done // it has landed
-			err = f.err
+		if landed = !s.leave(f); landed {
+			<-f.done
 		}
 	}
-	if err == nil {
-		return f.answer(s.clock.now()), nil
+	err := ctx.Err()
+	if landed {
+		if err = f.err; err == nil {
+			return f.answer(s.clock.now()), nil
+		}
+		if f.absent {
+			return answer{}, err
+		}
 	}
 	if !errors.Is(ctx.Err(), context.Canceled) {
 		if a, ok := s.fallback(f.key, err); ok {
@@ -106,12 +116,17 @@ func (f *flight) answer(now int64) answer {
 }
 
 // join makes the caller wait for the running load of next's key, which is next itself when there
-// was none. When the key has got a value meanwhile, that is it.
-func (s *store) join(ctx context.Context, next *flight, load loader) (*flight, *entry) {
+// was none. When the key has got a value meanwhile, that is it; when it is known to have none, it
+// is the error that said so.
+func (s *store) join(ctx context.Context, next *flight, load loader) (*flight, *entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e := s.peek(next.key); e != nil {
-		return nil, e // the lookup has been counted as a miss
+		return nil, e, nil // the lookup has been counted as a miss
+	}
+	if a := s.absence(next.key); a != nil {
+		s.negativeHits.Add(1)
+		return nil, nil, a.err
 	}
 	f := s.flights[next.key]
 	if f == nil || stale(f.tags) {
@@ -121,7 +136,7 @@ func (s *store) join(ctx context.Context, next *flight, load loader) (*flight, *
 	}
 	f.adopt()
 	f.waiters++
-	return f, nil
+	return f, nil, nil
 }
 
 // start runs a load apart from the caller's cancellation, with mu held.
@@ -164,7 +179,7 @@ func (s *store) fly(ctx context.Context, f *flight, load loader) {
 	f.err = ErrLoaderExited
 	defer func() {
 		if v := recover(); v != nil {
-			f.value, f.err, f.entry = nil, &PanicError{Value: v, Stack: debug.Stack()}, nil
+			f.value, f.err, f.entry, f.absent = nil, &PanicError{Value: v, Stack: debug.Stack()}, nil, false
 		}
 		s.land(f, s.clock.now()-began)
 	}()
@@ -187,6 +202,9 @@ func (s *store) fly(ctx context.Context, f *flight, load loader) {
 			err = nil
 		}
 	}
+	if err != nil && s.isAbsent(err) {
+		f.absent, f.errBytes = true, int64(len(err.Error()))
+	}
 	f.value, f.err = value, err
 }
 
@@ -208,6 +226,13 @@ func (s *store) land(f *flight, took int64) {
 		s.refreshed(f)
 	}
 	switch {
+	case f.absent:
+		s.loadsAbsent.Add(1)
+		if f.superseded || stale(f.tags) {
+			s.superseded.Add(1)
+		} else if !f.abandoned {
+			s.miss(f)
+		}
 	case f.err != nil:
 		s.loadErrors.Add(1)
 		if e, ok := s.table.GetIfPresent(f.key); ok && !f.abandoned {

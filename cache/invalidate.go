@@ -44,6 +44,7 @@ func (s *store) remove(key string, tell bool) bool {
 	if tell {
 		s.forget(key)
 	}
+	s.present(key)
 	e, ok := s.table.GetIfPresent(key)
 	if !ok {
 		return false
@@ -61,6 +62,7 @@ func (s *store) clear() int {
 	for key := range s.flights {
 		s.supersede(key)
 	}
+	s.fewer(0, 0)
 	n := s.order.entries()
 	for _, q := range []*queue{&s.order.small, &s.order.main} {
 		for q.head != nil {
@@ -81,6 +83,7 @@ func (s *store) clearMatching(pattern string) int {
 			s.supersede(key)
 		}
 	}
+	s.without(func(a *absence) bool { return Match(pattern, a.key) })
 	s.mu.Unlock()
 	n := 0
 	for key, e := range s.table.All() {

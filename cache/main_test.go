@@ -61,6 +61,15 @@ func checkStore(tb testing.TB, s *store) {
 		}
 		entries, bytes = entries+n, bytes+sum
 	}
+	negative := int64(0)
+	for at := s.absences.order.Front(); at != nil; at = at.Next() {
+		negative += at.Value.(*absence).bytes
+	}
+	if n := s.absences.order.Len(); n != s.absences.len() || n > s.limits.negativeEntries ||
+		negative != s.absences.bytes || negative > s.limits.negativeBytes {
+		tb.Errorf("%d absences of %d bytes, said to be %d of %d, at most %d of %d", n, negative,
+			s.absences.len(), s.absences.bytes, s.limits.negativeEntries, s.limits.negativeBytes)
+	}
 	if got := s.table.EstimatedSize(); got != entries {
 		tb.Errorf("table holds %d entries, queues %d", got, entries)
 	}

@@ -121,7 +121,7 @@ func (s *store) refreshed(f *flight) {
 		return // another process has
 	}
 	s.refreshes.Add(1)
-	if f.err != nil {
+	if f.err != nil && !f.absent {
 		s.refreshErrors.Add(1)
 	}
 }

@@ -108,14 +108,26 @@ func TestStaleIfErrorOfTheSecondTier(t *testing.T) {
 func TestSuspectStaleValues(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := joinStale(t, newSharedMemory(), NamedConfig{TTL: time.Minute, StaleWhileRevalidate: time.Hour})
+		m := joinStale(t, newSharedMemory(), NamedConfig{TTL: time.Minute, StaleWhileRevalidate: time.Hour, NegativeTTL: time.Hour})
+		calls := 0
+		none := func(ctx context.Context) (string, error) { calls++; return absent(ctx) }
+		for _, key := range []string{"none before", "none"} {
+			if _, err := m.texts.GetOrLoad(t.Context(), key, none); !errors.Is(err, ErrAbsent) {
+				t.Error(err)
+			}
+		}
 		m.load("k", "before", EntryOptions{})
 		time.Sleep(2 * time.Minute)
 		m.setDown(true)
 		if err := m.texts.Set("short", "during", EntryOptions{TTL: time.Second}); err != nil {
 			t.Fatal(err)
 		}
+		m.texts.Delete("none")
+		_, _ = m.texts.GetOrLoad(t.Context(), "none", none)
 		time.Sleep(SuspectTTL - time.Second)
+		if _, _ = m.texts.GetOrLoad(t.Context(), "none before", none); calls != 3 {
+			t.Errorf("%d loads of keys without a value, want 3", calls)
+		}
 		for _, key := range []string{"k", "short"} {
 			if m.texts.store.held(key) == nil {
 				t.Errorf("%s is gone before its time", key)
@@ -126,6 +138,12 @@ func TestSuspectStaleValues(t *testing.T) {
 			if m.texts.store.held(key) != nil {
 				t.Errorf("%s is kept longer than anything may be", key)
 			}
+		}
+		for _, key := range []string{"none before", "none"} {
+			_, _ = m.texts.GetOrLoad(t.Context(), key, none)
+		}
+		if calls != 5 {
+			t.Errorf("%d loads of keys without a value, want 5", calls)
 		}
 		m.setDown(false)
 		synctest.Wait()

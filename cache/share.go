@@ -53,15 +53,18 @@ func portion(ask, budget int64, asked uint64) int64 {
 // limitsOf is what the configuration and the program say of s; maxBytes is what it asks for.
 func (g *Group) limitsOf(s *store) limits {
 	named := g.cfg.Caches[s.name]
-	return limits{
-		ttl:        first(named.TTL, s.wants.TTL, g.cfg.DefaultTTL),
-		jitter:     g.cfg.TTLJitterRatio,
-		revalidate: first(named.StaleWhileRevalidate, s.wants.StaleWhileRevalidate),
-		ifError:    first(named.StaleIfError, s.wants.StaleIfError),
-		ahead:      first(named.RefreshAheadRatio, s.wants.RefreshAheadRatio),
-		maxEntries: first(named.MaxEntries, s.wants.MaxEntries, g.cfg.MaxEntries),
-		maxBytes:   first(named.MaxBytes, s.wants.MaxBytes),
+	l := limits{
+		ttl:         first(named.TTL, s.wants.TTL, g.cfg.DefaultTTL),
+		jitter:      g.cfg.TTLJitterRatio,
+		revalidate:  first(named.StaleWhileRevalidate, s.wants.StaleWhileRevalidate),
+		ifError:     first(named.StaleIfError, s.wants.StaleIfError),
+		ahead:       first(named.RefreshAheadRatio, s.wants.RefreshAheadRatio),
+		negativeTTL: first(named.NegativeTTL, s.wants.NegativeTTL),
+		maxEntries:  first(named.MaxEntries, s.wants.MaxEntries, g.cfg.MaxEntries),
+		maxBytes:    first(named.MaxBytes, s.wants.MaxBytes),
 	}
+	l.negativeEntries = first(named.MaxNegative, s.wants.MaxNegative, max(1, l.maxEntries/negativeShare))
+	return l
 }
 
 // first is the first that is not zero.

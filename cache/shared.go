@@ -272,4 +272,7 @@ func (s *store) dropBefore(at int64) {
 			s.discard(e, causeExpired)
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.without(func(a *absence) bool { return a.created <= at })
 }

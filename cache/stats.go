@@ -25,6 +25,9 @@ type Stats struct {
 	StaleOnErrors uint64 `json:"stale_on_errors"`
 	Refreshes     uint64 `json:"refreshes"`
 	RefreshErrors uint64 `json:"refresh_errors"`
+	// NegativeHits and NegativeEntries are sums of those of the caches.
+	NegativeHits    uint64 `json:"negative_hits"`
+	NegativeEntries int    `json:"negative_entries"`
 	// Expirations are entries removed because their time was over, Invalidations those removed
 	// by key, name, pattern or tag.
 	Expirations   uint64 `json:"expirations"`
@@ -69,6 +72,13 @@ type NamedStats struct {
 	Loads           uint64 `json:"loads"`
 	LoadErrors      uint64 `json:"load_errors"`
 	LoadsSuperseded uint64 `json:"loads_superseded"`
+	// LoadsAbsent are those of the Loads that found that the key has no value, which is no error.
+	LoadsAbsent uint64 `json:"loads_absent"`
+	// NegativeHits are those of the Hits that were answered with such a key that is remembered,
+	// NegativeEntries the keys remembered, which count in Bytes and not in Entries.
+	NegativeHits       uint64 `json:"negative_hits"`
+	NegativeEntries    int    `json:"negative_entries"`
+	MaxNegativeEntries int    `json:"max_negative_entries"`
 	// LoadsActive are running now.
 	LoadsActive int `json:"loads_active"`
 	// StaleHits are those of the Hits that got a value beyond its time to live while a new one was
@@ -166,6 +176,8 @@ func (s *Stats) add(name string, n NamedStats) {
 	s.StaleOnErrors += n.StaleOnErrors
 	s.Refreshes += n.Refreshes
 	s.RefreshErrors += n.RefreshErrors
+	s.NegativeHits += n.NegativeHits
+	s.NegativeEntries += n.NegativeEntries
 	s.Entries += n.Entries
 	s.Bytes += n.Bytes
 }
@@ -200,7 +212,9 @@ func mean(sum float64, n uint64) float64 {
 
 // stats are the figures of one cache. Bytes and entries are of one instant.
 func (s *store) stats() NamedStats {
+	negative := s.negativeHits.Load() // each was counted as a miss before
 	hits, misses := s.sum()
+	hits, misses = hits+negative, misses-negative
 	samples := s.access.count.Load()
 	n := NamedStats{
 		Type: s.typ.String(),
@@ -210,6 +224,7 @@ func (s *store) stats() NamedStats {
 		Expirations:      s.removed[causeExpired].Load(), Invalidations: s.removed[causeInvalidated].Load(),
 		Rejections: s.rejected.Load(), Loads: s.loads.Load(), LoadErrors: s.loadErrors.Load(),
 		LoadsSuperseded: s.superseded.Load(), LoadsActive: int(s.active.Load()),
+		NegativeHits: negative, LoadsAbsent: s.loadsAbsent.Load(),
 		StaleHits: s.staleHits.Load(), StaleOnErrors: s.staleOnErrors.Load(), Refreshes: s.refreshes.Load(),
 		RefreshErrors: s.refreshErrors.Load(), RefreshesSkipped: s.refreshesSkipped.Load(),
 		AccessSamples: samples, P50AccessSeconds: s.access.quantile(0.5), P99AccessSeconds: s.access.quantile(0.99),
@@ -225,7 +240,11 @@ func (s *store) stats() NamedStats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n.Entries, n.MaxEntries = s.order.entries(), s.limits.maxEntries
-	n.Bytes, n.MaxBytes = s.order.bytes(), s.limits.maxBytes
+	n.Bytes, n.MaxBytes = s.order.bytes()+s.absences.bytes, s.limits.maxBytes+s.limits.negativeBytes
+	n.NegativeEntries = s.absences.len()
+	if n.MaxNegativeEntries = s.limits.negativeEntries; s.limits.negativeTTL == 0 {
+		n.MaxNegativeEntries = 0
+	}
 	n.TTLSeconds = s.limits.ttl.Seconds()
 	return n
 }

@@ -15,6 +15,11 @@ type limits struct {
 	revalidate time.Duration
 	ifError    time.Duration
 	ahead      float64
+	// The absences have a bound of their own; their bytes are taken from those of the share.
+	negativeTTL     time.Duration
+	negativeEntries int
+	negativeBytes   int64
+
 	maxEntries int
 	maxBytes   int64
 }
@@ -26,8 +31,10 @@ type store struct {
 	typ   reflect.Type
 	wants Limits
 	cost  func(value any) int64
-	clock *clock
-	tags  *tags
+	// absent may be nil.
+	absent func(err error) bool
+	clock  *clock
+	tags   *tags
 	// tier is the group's second tier and codec what goes there; nil: memory alone.
 	tier  *tier
 	codec *codec
@@ -40,6 +47,8 @@ type store struct {
 	limits  limits
 	order   order
 	flights map[string]*flight
+	// absences are the keys known to have no value.
+	absences absences
 	// refreshing counts the flights in the background.
 	refreshing int
 	// removals are the invalidations, for marks.
@@ -54,6 +63,8 @@ type kind struct {
 	wants Limits
 	cost  func(any) int64
 	codec *codec
+	// absent may be nil.
+	absent func(error) bool
 }
 
 func (g *Group) newStore(name string, k kind) (*store, error) {
@@ -64,7 +75,7 @@ func (g *Group) newStore(name string, k kind) (*store, error) {
 		return nil, err
 	}
 	s := &store{
-		name: name, typ: k.typ, wants: k.wants, cost: k.cost, clock: g.clock, tags: g.tags,
+		name: name, typ: k.typ, wants: k.wants, cost: k.cost, absent: k.absent, clock: g.clock, tags: g.tags,
 		tier: g.tier, codec: k.codec, table: table, background: &g.background,
 		order: order{ghosts: newGhosts()}, flights: map[string]*flight{}, removals: newRemovals(),
 	}
@@ -148,6 +159,7 @@ func (s *store) set(e *entry, opts EntryOptions) error {
 // put stores e, whose tags are taken, with mu held. A value that is refused takes what its key
 // had along: it is not the key's value any more.
 func (s *store) put(e *entry, l life) error {
+	s.present(e.key)
 	old, _ := s.table.GetIfPresent(e.key)
 	if e.bytes > s.limits.maxBytes {
 		if old != nil {
@@ -220,7 +232,13 @@ func (s *store) discard(e *entry, why cause) bool {
 func (s *store) resize(l limits) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	l.negativeBytes = 0
+	if l.negativeTTL > 0 {
+		l.negativeBytes = l.maxBytes / negativeShare
+		l.maxBytes -= l.negativeBytes
+	}
 	s.limits = l
+	s.fewer(l.negativeEntries, l.negativeBytes)
 	s.shrink(l.maxEntries, l.maxBytes, causeResize)
 }
 
@@ -228,7 +246,7 @@ func (s *store) resize(l limits) {
 func (s *store) share() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.limits.maxBytes
+	return s.limits.maxBytes + s.limits.negativeBytes
 }
 
 // shrink evicts down to so many entries and bytes, with mu held.
@@ -246,6 +264,7 @@ func (s *store) relieve(share float64) {
 	keep := int64(float64(s.order.bytes()) * (1 - share))
 	s.shrink(s.order.entries(), keep, causePressure)
 	s.order.ghosts.reset()
+	s.fewer(0, 0)
 }
 
 // cleanup drops what is expired or under a cleared tag, and returns how many.
@@ -256,5 +275,8 @@ func (s *store) cleanup() int {
 			n++
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.without(func(a *absence) bool { return a.over(now) })
 	return n
 }
