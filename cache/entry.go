@@ -38,6 +38,7 @@ func (o EntryOptions) validate() error {
 // entry is a value with all that is known about it. Its key, value and life never change.
 type entry struct {
 	key   string
+	hash  uint64 // of key, by the store's curve
 	value any
 	bytes int64
 	life
@@ -96,7 +97,7 @@ func (s *store) newEntry(key string, value any, tags []string) (*entry, error) {
 		return nil, ErrNegativeCost
 	}
 	// The key may be a piece of something long that must not stay in memory with it.
-	return &entry{key: strings.Clone(key), value: value, bytes: account(key, cost, tags)}, nil
+	return &entry{key: strings.Clone(key), hash: s.curve.hash(key), value: value, bytes: account(key, cost, tags)}, nil
 }
 
 func (e *entry) info(c *clock) EntryInfo {

@@ -193,6 +193,7 @@ func (g *Group) Cleanup() int {
 	n := 0
 	for _, s := range g.all() {
 		n += s.cleanup()
+		s.curve.settle()
 	}
 	return n
 }

@@ -47,6 +47,7 @@ func (s *store) remove(key string, tell bool) bool {
 	s.present(key)
 	e, ok := s.table.GetIfPresent(key)
 	if !ok {
+		s.curve.forget(s.curve.hash(key))
 		return false
 	}
 	why, gone := e.gone(s.clock.now())
@@ -70,6 +71,7 @@ func (s *store) clear() int {
 		}
 	}
 	s.order.ghosts.reset()
+	s.curve.clear()
 	return n
 }
 

@@ -105,6 +105,14 @@ type NamedStats struct {
 	P50AccessSeconds  float64 `json:"p50_access_seconds"`
 	P99AccessSeconds  float64 `json:"p99_access_seconds"`
 
+	// Curve is what the cache would be at other sizes, smallest first; nil while too few lookups were
+	// counted since its size last changed. CurveLookups were counted, Followed of them through models,
+	// SampleRatio is the share of the keys that is followed.
+	Curve        []CurvePoint `json:"curve,omitempty"`
+	CurveLookups uint64       `json:"curve_lookups"`
+	Followed     uint64       `json:"curve_followed"`
+	SampleRatio  float64      `json:"curve_sample_ratio"`
+
 	accessSeconds, loadSeconds float64
 	accessBuckets              map[float64]uint64
 }
@@ -246,5 +254,7 @@ func (s *store) stats() NamedStats {
 		n.MaxNegativeEntries = 0
 	}
 	n.TTLSeconds = s.limits.ttl.Seconds()
+	r := s.curve.read(n.Entries, n.Bytes)
+	n.Curve, n.CurveLookups, n.Followed, n.SampleRatio = r.points, uint64(r.lookups), r.followed, r.sample
 	return n
 }

@@ -41,6 +41,7 @@ type store struct {
 	table *otter.Cache[string, *entry]
 	// background are the refreshes of the group.
 	background *background
+	curve      *curve
 	counters
 
 	mu      sync.Mutex // guards the fields below, and changes of the table
@@ -79,6 +80,7 @@ func (g *Group) newStore(name string, k kind) (*store, error) {
 		tier: g.tier, codec: k.codec, table: table, background: &g.background,
 		order: order{ghosts: newGhosts()}, flights: map[string]*flight{}, removals: newRemovals(),
 	}
+	s.curve = newCurve(g.clock, s.sum)
 	s.suspect = s.shared() && !g.tier.isLive()
 	return s, nil
 }
@@ -88,11 +90,15 @@ func (g *Group) newStore(name string, k kind) (*store, error) {
 func (s *store) get(key string, takesStale bool) (e *entry, due bool) {
 	mine := s.mine()
 	if !mine.due() {
-		return s.find(key, mine, takesStale)
+		e, due = s.find(key, mine, takesStale)
+	} else {
+		began := s.clock.now()
+		e, due = s.find(key, mine, takesStale)
+		s.access.record(s.clock.now() - began)
 	}
-	began := s.clock.now()
-	e, due = s.find(key, mine, takesStale)
-	s.access.record(s.clock.now() - began)
+	if e == nil || s.curve.follows(e.hash) {
+		s.curve.lookup(key, e)
+	}
 	return e, due
 }
 
@@ -185,6 +191,7 @@ func (s *store) put(e *entry, l life) error {
 	s.order.push(rank, e)
 	s.tags.stored(e.tags)
 	s.table.Set(e.key, e)
+	s.curve.stored(e, old != nil)
 	return nil
 }
 
@@ -215,6 +222,9 @@ func (s *store) drop(e *entry, why cause) {
 	s.table.Invalidate(e.key)
 	s.tags.release(e.tags, true)
 	s.removed[why].Add(1)
+	if why == causeInvalidated {
+		s.curve.forget(e.hash)
+	}
 }
 
 // discard drops e unless it has left already, and reports whether it did.
@@ -240,6 +250,7 @@ func (s *store) resize(l limits) {
 	s.limits = l
 	s.fewer(l.negativeEntries, l.negativeBytes)
 	s.shrink(l.maxEntries, l.maxBytes, causeResize)
+	s.curve.resize(l, s.clock.now())
 }
 
 // share is the bytes it may hold.

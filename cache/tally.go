@@ -1,0 +1,130 @@
+package cache
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	// minLookups is how many lookups a curve must rest on.
+	minLookups = 1000
+	// halveAfter is how old a tally gets before what was counted weighs half.
+	halveAfter = int64(time.Hour)
+)
+
+// CurvePoint is what a cache would be at another size, by what was asked of it since its size
+// last changed.
+type CurvePoint struct {
+	// Scale is the size in parts of the present one: entries and bytes alike.
+	Scale float64 `json:"scale"`
+	// Entries and Bytes are what it would hold.
+	Entries int   `json:"entries"`
+	Bytes   int64 `json:"bytes"`
+	// HitRatio is 0 to 1. At Scale 1 it is measured.
+	HitRatio float64 `json:"hit_ratio"`
+	// ErrorRatio is the standard error of HitRatio that comes from following a sample of the keys; 0
+	// when all are followed.
+	ErrorRatio float64 `json:"error_ratio"`
+}
+
+// tally is what was counted since the sizes last changed.
+type tally struct {
+	// since is when that was; counts before hits and misses are of then, lookups and found are those
+	// carried from before them.
+	since          int64
+	hits, misses   uint64
+	lookups, found float64
+	// followed are lookups of the sample, gains the hits of each model beyond those of the model of
+	// the present size, by part of the sample, in lookups of all keys.
+	followed uint64
+	gains    [len(scales)][parts]float64
+}
+
+// restart begins to count anew, with mu held.
+func (v *curve) restart(now int64) {
+	v.tally = tally{since: now}
+	v.tally.hits, v.tally.misses = v.sum()
+	v.lost.Store(0)
+}
+
+// counted are the lookups and the hits since the sizes last changed, with mu held.
+func (v *curve) counted() (lookups, found float64) {
+	hits, misses := v.sum()
+	found = v.tally.found + float64(hits-v.tally.hits)
+	return v.tally.lookups + float64(hits-v.tally.hits) + float64(misses-v.tally.misses), found
+}
+
+// age lets what was counted long ago weigh less.
+func (v *curve) age(now int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if now-v.tally.since < halveAfter {
+		return
+	}
+	lookups, found := v.counted()
+	t := &v.tally
+	t.since = now - (now-t.since)/2
+	t.hits, t.misses = v.sum()
+	t.lookups, t.found = lookups/2, found/2
+	t.followed /= 2
+	v.lost.Store(v.lost.Load() / 2)
+	for i := range t.gains {
+		for p := range t.gains[i] {
+			t.gains[i][p] /= 2
+		}
+	}
+}
+
+// reading is what a curve says at one instant.
+type reading struct {
+	points []CurvePoint
+	// lookups are those it rests on, over so many seconds.
+	lookups, seconds float64
+	// followed are those of the sample, which is so much of the keys.
+	followed uint64
+	sample   float64
+}
+
+// read is the curve of a cache that holds so much now; without points when too little was asked.
+func (v *curve) read(entries int, bytes int64) reading {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	lookups, found := v.counted()
+	r := reading{
+		lookups: lookups, seconds: float64(v.clock.now()-v.tally.since) / 1e9,
+		followed: v.tally.followed, sample: float64(v.below.Load()) / allHashes,
+	}
+	if lookups < minLookups || v.tally.followed < minLookups {
+		return r
+	}
+	// What was lost was like what was followed.
+	lost := 1 + float64(v.lost.Load())/float64(v.tally.followed)
+	for i := range v.models {
+		m, part := &v.models[i], float64(v.models[i].below)/allHashes
+		gain, spread := sumOf(v.tally.gains[i], float64(v.common(i))/allHashes)
+		p := CurvePoint{
+			Scale:    scales[i],
+			Entries:  int(float64(m.order.entries()) / part),
+			Bytes:    int64(float64(m.order.bytes()) / part),
+			HitRatio: min(max((found+gain*lost)/lookups, 0), 1), ErrorRatio: min(spread*lost/lookups, 1),
+		}
+		if i == present {
+			p.Entries, p.Bytes = entries, bytes
+		}
+		r.points = append(r.points, p)
+	}
+	return r
+}
+
+// sumOf is the sum of what the parts of a sample say and its standard error; share is the sample
+// of the whole. When the sample is the whole, nothing is left to chance.
+func sumOf(gains [parts]float64, share float64) (sum, spread float64) {
+	for _, g := range gains {
+		sum += g
+	}
+	squares := 0.0
+	for _, g := range gains {
+		squares += (g - sum/parts) * (g - sum/parts)
+	}
+	return sum, math.Sqrt(squares * parts / (parts - 1) * (1 - share))
+}
