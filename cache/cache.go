@@ -34,6 +34,9 @@ type Limits struct {
 	// MaxNegative bounds the keys remembered so, on top of MaxEntries. Zero means a sixteenth of
 	// that. Their bytes are a sixteenth of the cache's.
 	MaxNegative int
+	// LoadEverywhere has each process load a missing key itself, instead of one for all who share the
+	// second tier. It saves a key that is loaded a round trip; for loads that are quick and cheap.
+	LoadEverywhere bool
 }
 
 func (l Limits) validate(name string) error {

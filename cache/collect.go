@@ -42,6 +42,8 @@ var (
 	descRemoteStored = desc("remote_stored_total", "Values written to the second tier.")
 	descRemoteDrops  = desc("remote_dropped_total", "Operations for which the queue to the second tier had no room.")
 	descRemoteHeard  = desc("remote_received_total", "Invalidations heard of other processes.")
+	descRemoteLed    = desc("remote_loads_led_total", "Loads during which other processes waited with theirs.")
+	descRemoteSpared = desc("remote_loads_followed_total", "Loads spared by waiting for another process.")
 	descAccess       = desc("access_duration_seconds", "Duration of a sample of the lookups.", "cache")
 )
 
@@ -50,8 +52,9 @@ func (g *Group) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descBudget, descTags, descEntries, descMaxEntries, descBytes, descMaxBytes, descHits, descMisses,
 		descEvictions, descExpirations, descInvalid, descRejections, descLoads, descLoadErrors, descSuperseded,
-		descStale, descRefreshes, descRefreshErrs, descRefreshSkips, descNegativeHits, descNegative, descAbsent, descActive, descLoading, descAccess, descRemoteUp, descRemoteHits, descRemoteMisses, descRemoteErrors,
-		descRemoteBad, descRemoteStored, descRemoteDrops, descRemoteHeard,
+		descStale, descRefreshes, descRefreshErrs, descRefreshSkips, descNegativeHits, descNegative, descAbsent,
+		descActive, descLoading, descAccess, descRemoteUp, descRemoteHits, descRemoteMisses, descRemoteErrors,
+		descRemoteBad, descRemoteStored, descRemoteDrops, descRemoteHeard, descRemoteLed, descRemoteSpared,
 	} {
 		ch <- d
 	}
@@ -82,6 +85,8 @@ func (g *Group) Collect(ch chan<- prometheus.Metric) {
 		counter(descRemoteStored, float64(r.Stored))
 		counter(descRemoteDrops, float64(r.Dropped))
 		counter(descRemoteHeard, float64(r.Received))
+		counter(descRemoteLed, float64(r.LoadsLed))
+		counter(descRemoteSpared, float64(r.LoadsFollowed))
 	}
 	for name, n := range s.Caches {
 		gauge(descEntries, float64(n.Entries), name)

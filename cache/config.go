@@ -75,6 +75,9 @@ type NamedConfig struct {
 	// MaxNegative bounds the keys remembered so. Zero means as the program says, or a sixteenth of
 	// max_size.
 	MaxNegative int `conf:"negative_max_size"`
+	// LoadEverywhere has each process load a missing key itself, instead of one for all who share the
+	// second tier.
+	LoadEverywhere bool `conf:"load_everywhere"`
 }
 
 // WithDefaults returns c with each zero replaced by what it means. The named caches keep theirs,

@@ -110,13 +110,21 @@
 // load wins. Clearing by name or tag drops a generation, in one step, and leaves nothing behind.
 // A pattern clears memory by pattern, and the second tier wholly, as it has no index of keys.
 //
+// Of the processes that miss a key at the same time one loads it, under a lease in the second tier,
+// and the others wait for the value. A load that is given up, or whose process dies, is taken over by
+// one of them, within [LeaseTTL] at most; one whose process was only away cannot be stored any more.
+// After a load that failed each loads for itself. What is written or invalidated during a load ends its
+// lease, and who asks later loads anew. Without a second tier that answers, each process loads for
+// itself, as it does with [Limits.LoadEverywhere]. Loaders that wait for each other's keys, also in
+// different processes, wait until a context ends, or for some minutes at most.
+//
 // Each change is told to the other processes, whose memory forgets the key, name, tag or pattern,
 // on loopback within a millisecond or so. When that feed is lost, which is noticed after 2 s at
 // most, what memory holds of shared caches lives for [SuspectTTL] at most; when it is back, that
 // memory is dropped before the second tier is read again. So the bound of staleness is about 32 s
 // for a process that is cut off, and the time that a message takes for one that is not. A key
 // that is invalidated leaves a mark for [RemoteMarkTTL]; where a server short of memory evicts it
-// sooner, a load that began before may still be stored, and lives its time to live.
+// sooner, a value that was fetched without a lease may still be stored, and lives its time to live.
 //
 // A failing second tier is a slower cache, never an error. A value that is damaged, of another
 // key, too large when unpacked or refused by the codec is a miss, is counted and deleted; one of
@@ -139,7 +147,6 @@
 //
 // # What it does not do yet
 //
-// One load per key runs in a process, not across processes: of two that load at once, the value
-// of the first goes to the second tier and the other follows it. There is no tier on disk. A
-// loader that ignores its context is waited for a second at most when [Group.Run] ends, and [Group.Optimize] reports without moving bytes.
+// There is no tier on disk. A loader that ignores its context is waited for a second at most when
+// [Group.Run] ends, and [Group.Optimize] reports without moving bytes.
 package cache

@@ -37,6 +37,8 @@ type flight struct {
 	waiters    int
 	superseded bool
 	abandoned  bool
+	// joined says that it found a newer flight, whose value it has.
+	joined bool
 }
 
 // flightKey is where the context of a loader has its flight.
@@ -184,7 +186,10 @@ func (s *store) fly(ctx context.Context, f *flight, load loader) {
 		s.land(f, s.clock.now()-began)
 	}()
 	if s.shared() {
-		s.ask(ctx, f)
+		if f.err = s.claim(ctx, f); f.err != nil || f.joined {
+			return
+		}
+		f.err = ErrLoaderExited
 	}
 	var value any
 	var err error
@@ -213,9 +218,10 @@ func (s *store) land(f *flight, took int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer close(f.done)
+	defer s.release(f)
 	f.cancel()
 	s.active.Add(-1)
-	if f.found == nil {
+	if f.found == nil && !f.joined {
 		s.loads.Add(1)
 		s.loadNanos.Add(took)
 	}
@@ -226,6 +232,7 @@ func (s *store) land(f *flight, took int64) {
 		s.refreshed(f)
 	}
 	switch {
+	case f.joined:
 	case f.absent:
 		s.loadsAbsent.Add(1)
 		if f.superseded || stale(f.tags) {

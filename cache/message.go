@@ -14,11 +14,14 @@ const (
 	saysTag     = 't' // a tag
 	saysPattern = 'p' // a cache or, for all, nothing, a slash, a pattern of keys
 	saysAll     = 'a' // everything
+	saysLanded  = 'l' // how a load under a lease ended, a cache, a slash, a key
 )
 
 func message(kind byte, what string) []byte { return append([]byte{kind}, what...) }
 
 func keyMessage(name, key string) []byte { return message(saysKey, name+"/"+key) }
+
+func landedMessage(how landing, id string) []byte { return message(saysLanded, string(how)+id) }
 
 // renewal is the message that goes with the drop of a generation.
 func renewal(generation string) []byte {
@@ -47,6 +50,12 @@ func (g *Group) hear(m []byte) error {
 		if s := g.store(name); s != nil {
 			s.remove(key, false)
 		}
+		g.tier.landed(what, landedFree)
+	case saysLanded:
+		if what == "" {
+			return errMessage
+		}
+		g.tier.landed(what[1:], landing(what[0]))
 	case saysName:
 		if s := g.store(what); s != nil {
 			s.clear()

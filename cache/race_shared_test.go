@@ -67,12 +67,13 @@ func TestChangesWhileTheSecondTierIsAsked(t *testing.T) {
 	}
 }
 
-// Of two processes that load at once, the second follows the first.
+// Of two processes that load at once, each for itself, the second follows the first.
 func TestARefusedStoreLeavesMemory(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		shared := newSharedMemory()
-		a, b := join(t, shared, Config{}), join(t, shared, Config{})
+		everywhere := Config{Caches: map[string]NamedConfig{"texts": {LoadEverywhere: true}}}
+		a, b := join(t, shared, everywhere), join(t, shared, everywhere)
 		_, err := a.texts.GetOrLoad(t.Context(), "k", func(context.Context) (string, error) {
 			b.load("k", "b", EntryOptions{})
 			return "a", nil

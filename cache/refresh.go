@@ -117,8 +117,8 @@ func (s *store) refreshed(f *flight) {
 	s.refreshing--
 	s.background.done()
 	f.refreshes.again.CompareAndSwap(busy, after(s.clock.now(), RetryAfter))
-	if f.found != nil {
-		return // another process has
+	if f.found != nil || f.joined {
+		return // another process or load has
 	}
 	s.refreshes.Add(1)
 	if f.err != nil && !f.absent {

@@ -18,7 +18,8 @@ var ErrRemoteUnavailable = errors.New("cache: second tier unavailable")
 // lost, by eviction, expiry or a flush, is lost on the safe side.
 type Remote interface {
 	// Lookup reads the value of a key, unless key is "", and the generations of names, which it
-	// makes where there is none. It must not take longer than a few dozen milliseconds.
+	// makes where there is none; those it makes without a key are wanted at once, for a few seconds,
+	// the others for MaxLookupAge. It must not take longer than a few dozen milliseconds.
 	Lookup(ctx context.Context, key string, names []string) (RemoteView, error)
 	// Apply does ops in order and returns an error for each, nil where it was done. An operation
 	// is done when its message, too, was passed on.
@@ -27,6 +28,32 @@ type Remote interface {
 	Run(ctx context.Context, feed Feed) error
 	// Stats fills in what the tier knows of itself.
 	Stats() RedisStats
+}
+
+// Leaser is a [Remote] that keeps leases, by which one process at a time loads a key. A lease is
+// fenced: who lost it cannot store by it any more.
+type Leaser interface {
+	// Lease asks for the lease of a key.
+	Lease(ctx context.Context, ask RemoteLease) (RemoteHolder, error)
+	// Renew has leases that are still held by those who ask last for ttl from now on.
+	Renew(ctx context.Context, leases []RemoteLease, ttl time.Duration) error
+}
+
+// RemoteLease asks for a lease. It is given when nobody has one, or the one that Over tells, and
+// when the key still has the version Since.
+type RemoteLease struct {
+	Key, Since string
+	// Lease names it; it is not used again. Over is one of somebody else that is not to count.
+	Lease, Over string
+	TTL         time.Duration
+}
+
+// RemoteHolder says who has a lease now.
+type RemoteHolder struct {
+	// Lease is that of who holds it, for Left at least; who asked holds it where it is theirs. It
+	// is "" where the key has another version, so that it is to be looked up again.
+	Lease string
+	Left  time.Duration
 }
 
 // RemoteView is what a second tier had at one moment.
@@ -53,6 +80,10 @@ type RemoteOp struct {
 	Names []string
 	// Message goes to the other processes once the operation is done; nil means none.
 	Message []byte
+	// Lease is the lease that a RemoteStore goes by, if any, and that ends with it, or the one that a
+	// RemoteRelease gives back. Awaited goes to the other processes if any of them asked meanwhile.
+	Lease   string
+	Awaited []byte
 }
 
 // RemoteOpKind says what a [RemoteOp] does.
@@ -60,18 +91,20 @@ type RemoteOpKind int
 
 // The kinds of operation.
 const (
-	// RemoteStore stores a value if the key still has the version Since; otherwise it fails with
-	// [ErrSuperseded].
+	// RemoteStore stores a value if the key still has the version Since, and the lease, if the
+	// operation has one, is still held; otherwise it fails with [ErrSuperseded].
 	RemoteStore RemoteOpKind = iota
-	// RemoteReplace stores a value whatever the key has.
+	// RemoteReplace stores a value whatever the key has, and ends its lease.
 	RemoteReplace
-	// RemoteForget removes a value and leaves a mark of [RemoteMarkTTL], so that a store that began
-	// before fails.
+	// RemoteForget removes a value, ends its lease and leaves a mark of [RemoteMarkTTL], so that a
+	// store that began before fails.
 	RemoteForget
 	// RemoteDiscard removes a value that is of no use, if it still has the version Since.
 	RemoteDiscard
 	// RemoteRenew drops the generations of Names.
 	RemoteRenew
+	// RemoteRelease gives a lease back.
+	RemoteRelease
 )
 
 const (

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 )
 
 var errDown = errors.New("the second tier is down")
@@ -15,6 +16,7 @@ type sharedMemory struct {
 	mu          sync.Mutex // guards the fields below
 	made        int
 	values      map[string]sharedValue
+	leases      map[string]sharedLease
 	generations map[string]string
 	remotes     []*memoryRemote
 }
@@ -24,8 +26,17 @@ type sharedValue struct {
 	value   []byte // nil: a mark
 }
 
+// sharedLease is a lease, and whether others asked for it.
+type sharedLease struct {
+	name   string
+	until  time.Time
+	wanted bool
+}
+
 func newSharedMemory() *sharedMemory {
-	return &sharedMemory{values: map[string]sharedValue{}, generations: map[string]string{}}
+	return &sharedMemory{
+		values: map[string]sharedValue{}, leases: map[string]sharedLease{}, generations: map[string]string{},
+	}
 }
 
 func (m *sharedMemory) token() string {
@@ -37,8 +48,9 @@ func (m *sharedMemory) token() string {
 type memoryRemote struct {
 	*sharedMemory
 	feed Feed
-	// down fails everything; held, until closed, holds up Apply.
+	// down fails everything; deaf has leases lapse; held, until closed, holds up Apply.
 	down    bool
+	deaf    bool
 	held    chan struct{}
 	lookups int
 	// during is called once, by the next lookup, after it has read.
@@ -90,8 +102,12 @@ func (r *memoryRemote) Apply(_ context.Context, ops []RemoteOp) []error {
 	var messages [][]byte
 	r.mu.Lock()
 	for i, op := range ops {
-		if errs[i] = r.apply(op); errs[i] == nil && op.Message != nil {
+		var wanted bool
+		if wanted, errs[i] = r.apply(op); errs[i] == nil && op.Message != nil {
 			messages = append(messages, op.Message)
+		}
+		if wanted {
+			messages = append(messages, op.Awaited)
 		}
 	}
 	others := slices.Clone(r.remotes)
@@ -115,20 +131,30 @@ func (r *memoryRemote) listening() Feed {
 	return r.feed
 }
 
-func (r *memoryRemote) apply(op RemoteOp) error {
+// apply does one operation and says whether others wait for a lease that it ended.
+func (r *memoryRemote) apply(op RemoteOp) (wanted bool, err error) {
 	if r.down {
-		return errDown
+		return false, errDown
 	}
 	r.applied = append(r.applied, op)
 	switch op.Kind {
 	case RemoteStore:
+		if op.Lease != "" {
+			held, ok := r.endLease(op.Key, op.Lease)
+			if !ok {
+				return false, ErrSuperseded
+			}
+			wanted = held.wanted
+		}
 		if r.values[op.Key].version != op.Since {
-			return ErrSuperseded
+			return wanted, ErrSuperseded
 		}
 		r.values[op.Key] = sharedValue{op.Version, op.Value}
 	case RemoteReplace:
+		delete(r.leases, op.Key)
 		r.values[op.Key] = sharedValue{op.Version, op.Value}
 	case RemoteForget:
+		delete(r.leases, op.Key)
 		r.values[op.Key] = sharedValue{version: r.token()}
 	case RemoteDiscard:
 		if r.values[op.Key].version == op.Since {
@@ -137,6 +163,56 @@ func (r *memoryRemote) apply(op RemoteOp) error {
 	case RemoteRenew:
 		for _, name := range op.Names {
 			delete(r.generations, name)
+		}
+	case RemoteRelease:
+		held, _ := r.endLease(op.Key, op.Lease)
+		wanted = held.wanted
+	}
+	return wanted, nil
+}
+
+// endLease ends a lease, if it is still held.
+func (r *memoryRemote) endLease(key, name string) (sharedLease, bool) {
+	held := r.leases[key]
+	if held.name != name || !time.Now().Before(held.until) {
+		return sharedLease{}, false
+	}
+	delete(r.leases, key)
+	return held, true
+}
+
+func (r *memoryRemote) Lease(_ context.Context, ask RemoteLease) (RemoteHolder, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.down {
+		return RemoteHolder{}, errDown
+	}
+	if r.values[ask.Key].version != ask.Since {
+		return RemoteHolder{}, nil
+	}
+	held, now := r.leases[ask.Key], time.Now()
+	if held.name != "" && now.Before(held.until) && held.name != ask.Over {
+		held.wanted = true
+		r.leases[ask.Key] = held
+		return RemoteHolder{held.name, held.until.Sub(now)}, nil
+	}
+	r.leases[ask.Key] = sharedLease{ask.Lease, now.Add(ask.TTL), held.wanted && now.Before(held.until)}
+	return RemoteHolder{ask.Lease, ask.TTL}, nil
+}
+
+func (r *memoryRemote) Renew(_ context.Context, leases []RemoteLease, ttl time.Duration) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.down {
+		return errDown
+	}
+	for _, l := range leases {
+		if r.deaf {
+			break
+		}
+		if held := r.leases[l.Key]; held.name == l.Lease && time.Now().Before(held.until) {
+			held.until = time.Now().Add(ttl)
+			r.leases[l.Key] = held
 		}
 	}
 	return nil

@@ -59,6 +59,7 @@ func (t *tier) take() []queued {
 // is counted out, so that nobody reads in between.
 func (t *tier) done(batch []queued, errs []error) {
 	var refused []queued
+	defer t.landedHere(batch)
 	t.mu.Lock()
 	for i, q := range batch {
 		switch err := errs[i]; {
@@ -78,12 +79,25 @@ func (t *tier) done(batch []queued, errs []error) {
 		}
 		t.count(q, -1)
 	}
+	if t.sent != nil {
+		close(t.sent)
+		t.sent = nil
+	}
 	t.mu.Unlock()
 	for _, q := range refused {
 		// Another process wrote or invalidated the key since it was looked up: the second tier knows
 		// better than memory.
 		if q.entry != nil {
 			q.store.discard(q.entry, causeInvalidated)
+		}
+	}
+}
+
+// landedHere tells the flights of this process that wait for a lease which it held itself.
+func (t *tier) landedHere(batch []queued) {
+	for _, q := range batch {
+		if q.op.Lease != "" {
+			t.landed(q.op.Key, landing(q.op.Awaited[1]))
 		}
 	}
 }
@@ -96,7 +110,14 @@ func (t *tier) prepare(ctx context.Context, batch []queued) []error {
 		q := &batch[i]
 		switch q.op.Kind {
 		case RemoteStore:
-			errs[i] = q.seal(q.snap.generations)
+			failed := q.seal(q.snap.generations)
+			if errs[i] = failed; failed != nil && q.op.Lease != "" {
+				t.counts.errors.Add(1)
+				q.op = RemoteOp{
+					Kind: RemoteRelease, Key: q.op.Key, Lease: q.op.Lease, Awaited: landedMessage(landedFailed, q.op.Key),
+				}
+				errs[i] = nil
+			}
 		case RemoteReplace:
 			if err != nil {
 				errs[i] = err

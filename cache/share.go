@@ -62,6 +62,7 @@ func (g *Group) limitsOf(s *store) limits {
 		negativeTTL: first(named.NegativeTTL, s.wants.NegativeTTL),
 		maxEntries:  first(named.MaxEntries, s.wants.MaxEntries, g.cfg.MaxEntries),
 		maxBytes:    first(named.MaxBytes, s.wants.MaxBytes),
+		everywhere:  named.LoadEverywhere || s.wants.LoadEverywhere,
 	}
 	l.negativeEntries = first(named.MaxNegative, s.wants.MaxNegative, max(1, l.maxEntries/negativeShare))
 	return l

@@ -17,6 +17,9 @@ type snapshot struct {
 	tags []string
 	// generations are those of the group, of the cache and of tags.
 	generations []string
+	// lease is what a load holds, spent whether it went to the second tier with the value.
+	lease string
+	spent bool
 }
 
 // found is a value that the second tier had.
@@ -166,6 +169,9 @@ func (s *store) fill(e *entry, snap *snapshot, tags []string) {
 	if snap.live { // others may have what it replaces
 		op.Message = keyMessage(s.name, e.key)
 	}
+	if snap.lease != "" {
+		op.Lease, op.Awaited, snap.spent = snap.lease, landedMessage(landedStored, op.Key), true
+	}
 	s.tier.push(queued{op: op, store: s, entry: e, snap: snap})
 }
 
@@ -187,6 +193,7 @@ func (s *store) forget(key string) {
 	s.tier.push(queued{store: s, op: RemoteOp{
 		Kind: RemoteForget, Key: s.remoteKey(key), Message: keyMessage(s.name, key),
 	}})
+	s.tier.landed(s.remoteKey(key), landedFree) // what they wait for will not be stored
 }
 
 // renew has the second tier drop a generation, and the other processes hear of it. It comes

@@ -146,6 +146,10 @@ type RedisStats struct {
 	Sent     uint64 `json:"sent"`
 	Received uint64 `json:"received"`
 	Feeds    uint64 `json:"feeds"`
+	// LoadsLed are loads during which other processes waited with theirs, LoadsFollowed those that
+	// were spared by waiting.
+	LoadsLed      uint64 `json:"loads_led"`
+	LoadsFollowed uint64 `json:"loads_followed"`
 	// Queued are operations that wait now, Unsent the keys of these and of those under way; Owed are
 	// invalidations that did not reach it and will be done before it is read again.
 	Queued int `json:"queued"`

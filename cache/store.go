@@ -22,6 +22,7 @@ type limits struct {
 
 	maxEntries int
 	maxBytes   int64
+	everywhere bool
 }
 
 // store is a cache without its type. Reads go to the table and take no lock; whatever changes
@@ -258,6 +259,13 @@ func (s *store) share() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.limits.maxBytes + s.limits.negativeBytes
+}
+
+// leaseless reports whether each process loads for itself.
+func (s *store) leaseless() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.limits.everywhere
 }
 
 // shrink evicts down to so many entries and bytes, with mu held.

@@ -36,6 +36,7 @@ type tier struct {
 	group  *Group
 	work   chan struct{}
 	counts tierCounters
+	leases *leases
 
 	// readable says that the second tier may be asked: the feed lives, memory was cleared since it
 	// came back, and nothing is owed. It follows from the fields below.
@@ -53,6 +54,8 @@ type tier struct {
 	// a key.
 	unsent map[string]int
 	wide   int
+	// sent is closed when a batch has been counted out; nil when nobody waits for that.
+	sent chan struct{}
 	// owed are generations that must be dropped before anything is read: invalidations that did
 	// not reach the second tier. Those in settling are being dropped.
 	owed, settling map[string]struct{}
@@ -62,6 +65,7 @@ type tierCounters struct {
 	hits, misses, malformed, errors atomic.Uint64
 	stored, refused, dropped        atomic.Uint64
 	sent, received, feeds           atomic.Uint64
+	led, followed                   atomic.Uint64
 }
 
 // queued is an operation that waits. A value is made bytes when its turn comes.
@@ -74,7 +78,7 @@ type queued struct {
 
 func newTier(g *Group, remote Remote) *tier {
 	return &tier{
-		remote: remote, group: g, work: make(chan struct{}, 1), since: time.Now(), why: errors.New("not connected yet"),
+		remote: remote, group: g, work: make(chan struct{}, 1), leases: newLeases(), since: time.Now(), why: errors.New("not connected yet"),
 		unsent: map[string]int{}, owed: map[string]struct{}{}, lost: g.clock.now(),
 	}
 }
@@ -87,6 +91,7 @@ func (t *tier) stats() RedisStats {
 	s.Hits, s.Misses, s.Errors, s.Malformed = c.hits.Load(), c.misses.Load(), c.errors.Load(), c.malformed.Load()
 	s.Stored, s.Refused, s.Dropped = c.stored.Load(), c.refused.Load(), c.dropped.Load()
 	s.Sent, s.Received, s.Feeds = c.sent.Load(), c.received.Load(), c.feeds.Load()
+	s.LoadsLed, s.LoadsFollowed = c.led.Load(), c.followed.Load()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s.Queued, s.Owed = len(t.queue), len(t.owed)+len(t.settling)
@@ -124,6 +129,43 @@ func (t *tier) askable(key string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.wide == 0 && t.unsent[key] == 0
+}
+
+// awaitSent waits a moment until nothing of a key is unsent, so that a load right after an
+// invalidation can take part in what the processes share.
+func (t *tier) awaitSent(ctx context.Context, key string) {
+	var late <-chan time.Time
+	for t.readable.Load() {
+		t.mu.Lock()
+		if t.wide == 0 && t.unsent[key] == 0 {
+			t.mu.Unlock()
+			return
+		}
+		if t.sent == nil {
+			t.sent = make(chan struct{})
+		}
+		sent := t.sent
+		t.mu.Unlock()
+		if late == nil {
+			timer := time.NewTimer(sendPatience)
+			defer timer.Stop()
+			late = timer.C
+		}
+		select {
+		case <-sent:
+		case <-late:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// landed tells those who wait for another process to load a key.
+func (t *tier) landed(id string, how landing) {
+	if t != nil {
+		t.leases.landed(id, how)
+	}
 }
 
 // push queues an operation. One that cannot be queued and must not be forgotten is owed.
@@ -230,6 +272,7 @@ func (t *tier) Lost(reason error) {
 	t.queue, t.bytes = nil, 0
 	t.update()
 	t.mu.Unlock()
+	t.leases.lost()
 	for _, s := range t.group.all() {
 		s.doubt()
 	}
@@ -253,6 +296,7 @@ func (t *tier) run(ctx context.Context) {
 			t.Lost(err)
 		}
 	})
+	running.Go(func() { t.keepLeases(connected) })
 	for {
 		wait := t.round(connected, ctx.Done()) // what is under way is not cut off by the end
 		timer := time.NewTimer(wait)

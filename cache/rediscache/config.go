@@ -20,7 +20,7 @@ const (
 const (
 	maxPrefix = 64
 	// layout is part of every key: what writes another layout does not meet this one.
-	layout      = "1"
+	layout      = "2"
 	dialTimeout = time.Second
 	// connTimeout ends a connection on which nothing is answered.
 	connTimeout = 2 * time.Second

@@ -35,12 +35,13 @@
 //
 // # What is in the server
 //
-// Values under prefix:1:e:cache/key, each with a version of its own, by which a store finds out
+// Values under prefix:2:e:{cache/key}, each with a version of its own, by which a store finds out
 // whether it may still come. In the place of a removed value is a mark, for
-// [cache.RemoteMarkTTL]. Generations are random tokens under prefix:1:g:…, kept as long as what
+// [cache.RemoteMarkTTL]. Generations are random tokens under prefix:2:g:…, kept as long as what
 // was stored under them. Everything has a time to live, so that nothing is left of what is dead.
-// Generations that the server evicts early cost misses, never wrong values; for marks that it
-// evicts early, see cache.
+// Leases of loads are under prefix:2:l:{cache/key}, for two seconds at a time. Generations and leases
+// that the server evicts early cost misses and loads, never wrong values; for marks that it evicts
+// early, see cache.
 //
 // A replica that takes over may lack the last invalidations, as replication does not wait; the
 // times to live bound what comes of it. In a cluster messages go from server to server: one that

@@ -3,6 +3,7 @@ package rediscache_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -16,6 +17,13 @@ import (
 // In a cluster rueidis puts off looks at the topology, for a second at most, in a goroutine that
 // outlives its client.
 func TestMain(m *testing.M) {
+	if url := os.Getenv(childEnv); url != "" {
+		if err := asChild(url); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
 }
 

@@ -225,7 +225,7 @@ func TestPoisonedValues(t *testing.T) {
 	a := connected(t, patient(server.URL()))
 	a.set("good", answer{Text: strings.Repeat("good ", 1000)})
 	a.settled()
-	good := must(t, server, "GET", "upshift:1:e:answers/good")
+	good := must(t, server, "GET", "upshift:2:e:{answers/good}")
 	tests := map[string]string{
 		"foreign":    "hello",
 		"header":     good[:17],
@@ -242,7 +242,7 @@ func TestPoisonedValues(t *testing.T) {
 	b := connected(t, patient(server.URL()))
 	want := uint64(0)
 	for name, value := range tests {
-		must(t, server, "SET", "upshift:1:e:answers/"+name, value)
+		must(t, server, "SET", "upshift:2:e:{answers/"+name+"}", value)
 		if got := b.get(name, cache.EntryOptions{}, from(name)); got != from(name) {
 			t.Errorf("%s: got %v", name, got)
 		}
@@ -250,7 +250,7 @@ func TestPoisonedValues(t *testing.T) {
 		if want++; b.redis().Malformed != want {
 			t.Errorf("%s: %d malformed, want %d", name, b.redis().Malformed, want)
 		}
-		if left := must(t, server, "GET", "upshift:1:e:answers/"+name); left == value {
+		if left := must(t, server, "GET", "upshift:2:e:{answers/"+name+"}"); left == value {
 			t.Errorf("%s: still there", name)
 		}
 	}
@@ -258,7 +258,7 @@ func TestPoisonedValues(t *testing.T) {
 		t.Error("the good one is gone")
 	}
 	// A key of another type is an error of the lookup, and not of the caller.
-	must(t, server, "RPUSH", "upshift:1:e:answers/list", "x")
+	must(t, server, "RPUSH", "upshift:2:e:{answers/list}", "x")
 	if got := b.get("list", cache.EntryOptions{}, from("loader")); got != from("loader") {
 		t.Errorf("got %v", got)
 	}

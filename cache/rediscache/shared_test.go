@@ -207,7 +207,7 @@ func TestCompressedValuesComeBack(t *testing.T) {
 	if got := b.get("long", cache.EntryOptions{}, answer{}); got != long {
 		t.Error("another value came back")
 	}
-	n, err := strconv.Atoi(must(t, server, "STRLEN", "upshift:1:e:answers/long"))
+	n, err := strconv.Atoi(must(t, server, "STRLEN", "upshift:2:e:{answers/long}"))
 	if err != nil || n == 0 || n > len(long.Text)/4 {
 		t.Errorf("%d bytes in the server for %d, %v", n, len(long.Text), err)
 	}

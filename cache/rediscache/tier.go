@@ -29,6 +29,8 @@ type Tier struct {
 	options rueidis.ClientOption
 	logger  *slog.Logger
 	self    string // this process in channels and messages
+	// ordered says that the server does what is sent together one after the other.
+	ordered bool
 	breaker circuitbreaker.CircuitBreaker[any]
 	client  atomic.Pointer[rueidis.Client]
 	feed    feedState
@@ -55,6 +57,7 @@ func New(cfg Config, logger *slog.Logger) (*Tier, error) {
 		logger = slog.New(slog.DiscardHandler)
 	}
 	t := &Tier{cfg: cfg.WithDefaults(), options: options, logger: logger, self: rand.Text()}
+	t.ordered = options.ForceSingleClient || options.Sentinel.MasterSet != ""
 	t.stats.Since = time.Now()
 	t.down = errors.New("not connected yet")
 	t.feed.init()
