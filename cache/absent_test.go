@@ -130,7 +130,10 @@ func TestWhatEndsAnAbsence(t *testing.T) {
 		{"clear all", func(g *Group, _ *Cache[string]) { g.ClearAll(ctx) }},
 		{"pattern", func(_ *Group, c *Cache[string]) { c.ClearPattern("k*") }},
 		{"tag", func(g *Group, _ *Cache[string]) { g.ClearTag(ctx, "t") }},
-		{"set", func(_ *Group, c *Cache[string]) { _ = c.Set("k", "v", EntryOptions{TTL: time.Second}); time.Sleep(time.Second) }},
+		{"set", func(_ *Group, c *Cache[string]) {
+			_ = c.Set("k", "v", EntryOptions{TTL: time.Second})
+			time.Sleep(time.Second)
+		}},
 		{"shrink", func(g *Group, _ *Cache[string]) { g.Shrink(0.5) }},
 		{"time", func(*Group, *Cache[string]) { time.Sleep(time.Minute) }},
 		{"configuration", func(g *Group, _ *Cache[string]) { _ = g.Apply(Config{MaxBytes: 16}) }},

@@ -8,15 +8,11 @@ import (
 	"time"
 
 	"github.com/cespare/xxhash/v2"
-	"github.com/klauspost/compress/s2"
 )
 
 const (
 	envelopeVersion = 2
-	flagCompressed  = 1 << 0
 
-	// compressFrom is the size from which a value is compressed.
-	compressFrom = 1 << 10
 	// maxEnvelopeTags bounds the tags of a value in the second tier.
 	maxEnvelopeTags = 1 << 10
 	maxFormat       = 64
@@ -30,7 +26,7 @@ var (
 
 // envelope is a value as the second tier has it:
 //
-//	version, flags, format, created, end of the time to live, end of what may be served while
+//	version, way of packing, format, created, end of the time to live, end of what may be served while
 //	another is loaded, end of what may be served when that fails, cost, price, generation of the
 //	cache, count of tags, each with its generation, length of the value, the value, checksum
 //
@@ -53,14 +49,9 @@ type envelopeTag struct{ name, generation string }
 
 // seal writes an envelope for the place id, which is the cache and the key.
 func (v *envelope) seal(id string) []byte {
-	flags, body := byte(0), v.value
-	if len(body) >= compressFrom {
-		if packed := s2.Encode(nil, body); len(packed) < len(body) {
-			flags, body = flagCompressed, packed
-		}
-	}
+	how, body := pack(v.value)
 	out := make([]byte, 0, len(body)+128)
-	out = append(out, envelopeVersion, flags)
+	out = append(out, envelopeVersion, how)
 	out = appendText(out, v.format)
 	for _, at := range []time.Time{v.created, v.fresh, v.stale, v.expires} {
 		out = binary.AppendUvarint(out, uint64(max(0, at.UnixMilli())))
@@ -102,7 +93,7 @@ func open(id, format string, data []byte, maxBytes int64) (*envelope, error) {
 	if version := r.byte(); version != envelopeVersion {
 		return nil, fmt.Errorf("%w: version %d", errOtherFormat, version)
 	}
-	flags := r.byte()
+	how := r.byte()
 	v := &envelope{format: r.text(maxFormat)}
 	v.created, v.fresh, v.stale, v.expires = r.time(), r.time(), r.time(), r.time()
 	v.cost = int64(min(r.number(), 1<<63-1))
@@ -119,8 +110,6 @@ func open(id, format string, data []byte, maxBytes int64) (*envelope, error) {
 	switch {
 	case r.bad:
 		return nil, fmt.Errorf("%w: truncated", errMalformed)
-	case flags&^flagCompressed != 0:
-		return nil, fmt.Errorf("%w: flags %#x", errMalformed, flags)
 	case v.fresh.Before(v.created) || v.stale.Before(v.fresh) || v.expires.Before(v.stale):
 		return nil, fmt.Errorf("%w: times out of order", errMalformed)
 	case !(v.price >= 0 && v.price <= math.MaxFloat64):
@@ -131,26 +120,8 @@ func open(id, format string, data []byte, maxBytes int64) (*envelope, error) {
 		return nil, fmt.Errorf("%w: %d bytes, %d at most", errMalformed, max(size, uint64(v.cost)), maxBytes)
 	}
 	var err error
-	v.value, err = unpack(r.rest, flags, int(size))
+	v.value, err = unpack(how, r.rest, int(size))
 	return v, err
-}
-
-// unpack returns the value of exactly size bytes. The format of s2 says the length first.
-func unpack(body []byte, flags byte, size int) ([]byte, error) {
-	if flags&flagCompressed == 0 {
-		if len(body) != size {
-			return nil, fmt.Errorf("%w: %d bytes of %d", errMalformed, len(body), size)
-		}
-		return append(make([]byte, 0, size), body...), nil
-	}
-	if n, err := s2.DecodedLen(body); err != nil || n != size {
-		return nil, fmt.Errorf("%w: compressed length", errMalformed)
-	}
-	value, err := s2.Decode(make([]byte, size), body)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errMalformed, err)
-	}
-	return value, nil
 }
 
 // reader reads what an envelope is made of; once it was bad it stays so.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"runtime/metrics"
 	"strings"
 	"testing"
@@ -24,7 +25,12 @@ func sampleEnvelope(value []byte) *envelope {
 
 func TestEnvelopeComesBack(t *testing.T) {
 	t.Parallel()
-	for _, value := range [][]byte{{}, []byte("short"), bytes.Repeat([]byte("long "), 10_000)} {
+	noise := make([]byte, 20_000)
+	for i := range noise {
+		noise[i] = byte(rand.Uint32())
+	}
+	values := [][]byte{{}, []byte("short"), bytes.Repeat([]byte("long "), 1000), bytes.Repeat([]byte("long "), 10_000), noise}
+	for i, value := range values {
 		want := sampleEnvelope(value)
 		got, err := open("c/k", "json/1", want.seal("c/k"), 1<<20)
 		if err != nil {
@@ -32,6 +38,9 @@ func TestEnvelopeComesBack(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(envelope{}, envelopeTag{})); diff != "" {
 			t.Error(diff)
+		}
+		if how, want := want.seal("c/k")[1], []byte{packedPlain, packedPlain, packedS2, packedZstd, packedPlain}[i]; how != want {
+			t.Errorf("%d bytes are packed by way %d, want %d", len(value), how, want)
 		}
 	}
 	if n := len(sampleEnvelope(bytes.Repeat([]byte("long "), 10_000)).seal("k")); n > 5000 {
@@ -52,8 +61,19 @@ func TestEnvelopeRefuses(t *testing.T) {
 	bomb := sampleEnvelope(nil)
 	header := bomb.seal(id)
 	header = header[:len(header)-checksumBytes-1] // without the length of nothing
-	header[1] = flagCompressed
+	header[1] = packedS2
 	packed := s2.Encode(nil, make([]byte, 1<<20))
+	zheader, zpacked := bytes.Clone(header), zstdCoders().EncodeAll(make([]byte, 1<<20), nil)
+	zheader[1] = packedZstd
+	// A frame that does not say its size, with three blocks that each say one byte 128 Ki times.
+	silent := []byte{0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58}
+	for i := range 3 {
+		silent = append(silent, byte(2|i/2), 0x00, 0x10, 'x')
+	}
+	if all, err := zstdCoders().DecodeAll(silent, make([]byte, 0, 1<<20)); err != nil || len(all) != 3<<17 {
+		t.Fatalf("the silent frame has %d bytes, %v", len(all), err)
+	}
+	length := func(header []byte, n uint64) []byte { return binary.AppendUvarint(bytes.Clone(header), n) }
 	but := func(change func(e *envelope)) []byte {
 		e := sampleEnvelope(nil)
 		change(e)
@@ -69,7 +89,7 @@ func TestEnvelopeRefuses(t *testing.T) {
 		{"one byte short", good[:len(good)-1], errMalformed},
 		{"earlier version", resum(id, append([]byte{1}, body[1:]...)), errOtherFormat},
 		{"later version", resum(id, append([]byte{9}, body[1:]...)), errOtherFormat},
-		{"unknown flag", resum(id, append([]byte{envelopeVersion, 0x80}, body[2:]...)), errMalformed},
+		{"unknown packing", resum(id, append([]byte{envelopeVersion, 0x80}, body[2:]...)), errMalformed},
 		{"fresh before it was made", but(func(e *envelope) { e.fresh = e.created.Add(-time.Second) }), errMalformed},
 		{"fresher than stale", but(func(e *envelope) { e.stale = e.fresh.Add(-time.Second) }), errMalformed},
 		{"over before it is stale", but(func(e *envelope) { e.expires = e.stale.Add(-time.Second) }), errMalformed},
@@ -78,8 +98,12 @@ func TestEnvelopeRefuses(t *testing.T) {
 		{"negative price", but(func(e *envelope) { e.price = -1 }), errMalformed},
 		{"cut value", resum(id, body[:len(body)-1]), errMalformed},
 		{"cut header", resum(id, body[:12]), errMalformed},
-		{"bomb that says so", resum(id, append(binary.AppendUvarint(bytes.Clone(header), 1<<20), packed...)), errMalformed},
-		{"bomb that does not", resum(id, append(binary.AppendUvarint(bytes.Clone(header), 100), packed...)), errMalformed},
+		{"bomb that says so", resum(id, append(length(header, 1<<20), packed...)), errMalformed},
+		{"bomb that does not", resum(id, append(length(header, 100), packed...)), errMalformed},
+		{"zstd bomb that says so", resum(id, append(length(zheader, 1<<20), zpacked...)), errMalformed},
+		{"zstd bomb that does not", resum(id, append(length(zheader, 100), zpacked...)), errMalformed},
+		{"zstd bomb whose frame does not", resum(id, append(length(zheader, 1000), silent...)), errMalformed},
+		{"zstd value that is short", resum(id, append(length(zheader, 900), zstdCoders().EncodeAll(make([]byte, 800), nil)...)), errMalformed},
 		{"bomb by tags", resum(id, append(bytes.Clone(body[:9]), bytes.Repeat([]byte{0xff}, 40)...)), errMalformed},
 		{"another format", but(func(e *envelope) { e.format = "json/2" }), errOtherFormat},
 	}
@@ -99,17 +123,23 @@ func TestEnvelopeRefuses(t *testing.T) {
 // A bomb takes no more memory than a value may.
 func TestEnvelopeAllocatesNoMoreThanAllowed(t *testing.T) {
 	const id = "c/k"
-	e := sampleEnvelope(make([]byte, 16<<20))
-	data := e.seal(id)
-	if len(data) > 2<<20 {
-		t.Fatalf("the bomb takes %d bytes", len(data))
-	}
-	before := allocated()
-	if _, err := open(id, "json/1", data, 1<<20); !errors.Is(err, errMalformed) {
-		t.Errorf("it was opened: %v", err)
-	}
-	if n := allocated() - before; n > 4<<20 {
-		t.Errorf("%d bytes allocated", n)
+	zeros := make([]byte, 16<<20)
+	data := sampleEnvelope(zeros).seal(id)
+	lie := sampleEnvelope(nil).seal(id) // of 16 MiB that are to be one
+	lie = lie[:len(lie)-checksumBytes-1]
+	lie[1] = packedZstd
+	lie = resum(id, append(binary.AppendUvarint(lie, 1<<20), zstdCoders().EncodeAll(zeros, nil)...))
+	for _, bomb := range [][]byte{data, lie} {
+		if len(bomb) > 2<<20 {
+			t.Fatalf("the bomb takes %d bytes", len(bomb))
+		}
+		before := allocated()
+		if _, err := open(id, "json/1", bomb, 1<<20); !errors.Is(err, errMalformed) {
+			t.Errorf("it was opened: %v", err)
+		}
+		if n := allocated() - before; n > 4<<20 {
+			t.Errorf("%d bytes allocated", n)
+		}
 	}
 }
 
@@ -122,7 +152,7 @@ func allocated() uint64 {
 
 func FuzzEnvelope(f *testing.F) {
 	const id = "c/k"
-	for _, value := range []string{"", "short", strings.Repeat("long ", 1000)} {
+	for _, value := range []string{"", "short", strings.Repeat("long ", 1000), strings.Repeat("long ", 10_000)} {
 		data := sampleEnvelope([]byte(value)).seal(id)
 		f.Add(data[:len(data)-checksumBytes])
 	}
