@@ -26,14 +26,23 @@ type answer struct {
 	lifetime     time.Duration // the age up to which it is fresh
 	noCache      bool          // it must be revalidated each time
 	shared       bool          // it may answer requests with credentials
+	// How long beyond lifetime it may be given while it is fetched anew, and when that fails.
+	staleWhile, staleOnError time.Duration
+	took                     time.Duration // how long the servers took to make it
+	price                    float64       // what they asked for it, in dollars; 0: not known
 }
 
 // credentials are the headers that say who asks.
 var credentials = []string{"Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key", "Api-Key"}
 
-// hasCredentials reports whether the request says who asks.
-func hasCredentials(h http.Header) bool {
-	return slices.ContainsFunc(credentials, func(name string) bool { return len(h[name]) > 0 })
+// identified reports whether a request says who asks. It goes by what the client sent: a header
+// that it lists in Connection does not reach the server, and still says so.
+func identified(req *http.Request) bool {
+	sent := req.Header
+	if x := exchangeOf(req.Context()); x != nil {
+		sent = x.request.Header
+	}
+	return slices.ContainsFunc(credentials, func(name string) bool { return len(sent[name]) > 0 })
 }
 
 // cacheableStatus are final statuses that are kept when declared fresh. Server errors are
@@ -64,14 +73,18 @@ func judged(req *http.Request, status int, h http.Header, asked, received time.T
 	shared := d.public || d.sMaxAge >= 0 || d.mustRevalidate
 	vary, ok := varyNames(h)
 	switch {
-	case d.noStore, d.private, len(h["Set-Cookie"]) > 0, !ok, !shared && hasCredentials(req.Header):
+	case d.noStore, d.private, len(h["Set-Cookie"]) > 0, !ok, !shared && identified(req):
 		return nil
 	}
 	a := &answer{
 		vary: vary, values: varyValues(vary, req.Header), status: status, header: h, noCache: d.noCache, shared: shared,
 	}
 	a.date(d, asked, received)
-	if !a.revalidatable() && (a.noCache || a.age(received) >= a.lifetime) {
+	a.took = max(received.Sub(asked), 0)
+	if !d.noCache && !d.mustRevalidate && !d.proxyRevalidate {
+		a.staleWhile, a.staleOnError = max(d.staleWhile, 0), max(d.staleOnError, 0)
+	}
+	if !a.revalidatable() && (a.noCache || a.keepFor(received) <= 0) {
 		return nil // nobody could ever be answered with it
 	}
 	return a
@@ -122,6 +135,13 @@ func (a *answer) fresh(now time.Time, asked directives) bool {
 		a.lifetime-age >= asked.minFresh
 }
 
+// usable reports whether the answer may be given although it is not fresh any more, up to an age
+// of window beyond that, to a client that did not ask for a fresher one.
+func (a *answer) usable(now time.Time, window time.Duration, asked directives) bool {
+	plain := !asked.noCache && asked.maxAge < 0 && asked.minFresh < 0
+	return plain && window > 0 && a.age(now) < a.lifetime+window
+}
+
 func (a *answer) revalidatable() bool {
 	return a.header.Get("Etag") != "" || a.header.Get("Last-Modified") != ""
 }
@@ -129,10 +149,11 @@ func (a *answer) revalidatable() bool {
 // keepFor is how long the answer is worth keeping from now on.
 func (a *answer) keepFor(now time.Time) time.Duration {
 	left := a.lifetime - a.age(now)
+	d := left + max(a.staleWhile, a.staleOnError)
 	if a.revalidatable() {
-		return max(left, 0) + keepStale
+		d = max(d, max(left, 0)+keepStale)
 	}
-	return left
+	return d
 }
 
 // cost is the answer's size in memory.
@@ -165,11 +186,7 @@ func (a *answer) response(req *http.Request, now time.Time) *http.Response {
 	if a.notModified(req.Header) {
 		return a.respond(req, http.StatusNotModified, a.header304(), nil, now)
 	}
-	h := make(http.Header, len(a.header)+4)
-	for name, values := range a.header {
-		h[name] = slices.Clip(values) // whoever adds to them gets his own
-	}
-	body := a.body
+	h, body := a.ownHeader(), a.body
 	if a.status != http.StatusNoContent {
 		h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	}
@@ -177,6 +194,27 @@ func (a *answer) response(req *http.Request, now time.Time) *http.Response {
 		body = nil
 	}
 	return a.respond(req, a.status, h, body, now)
+}
+
+// ownHeader is a copy of the headers: whoever adds to them gets his own.
+func (a *answer) ownHeader() http.Header {
+	h := make(http.Header, len(a.header)+4)
+	for name, values := range a.header {
+		h[name] = slices.Clip(values)
+	}
+	return h
+}
+
+// live makes the response to req that an answer is whose body still comes, of that length if it is
+// not below zero.
+func (a *answer) live(req *http.Request, now time.Time, body *listener, length int64) *http.Response {
+	if a.notModified(req.Header) {
+		_ = body.Close() // it is not read
+		return a.respond(req, http.StatusNotModified, a.header304(), nil, now)
+	}
+	res := a.respond(req, a.status, a.ownHeader(), nil, now)
+	res.Body, res.ContentLength = body, length
+	return res
 }
 
 // header304 are the headers that a 304 must have (RFC 9110 section 15.4.5).

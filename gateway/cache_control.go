@@ -12,7 +12,11 @@ import (
 type directives struct {
 	noStore, noCache, private, public bool
 	mustRevalidate, onlyIfCached      bool
+	proxyRevalidate                   bool
 	maxAge, sMaxAge, minFresh         time.Duration
+	// How long beyond its freshness an answer may be given while it is fetched anew, and when that
+	// fails (RFC 5861).
+	staleWhile, staleOnError time.Duration
 }
 
 // maxSeconds is what larger numbers mean, as section 1.2.2 says.
@@ -23,7 +27,7 @@ const maxSeconds = 1<<31 - 1
 // is no number is zero. The forms of no-cache and private that name headers count as the
 // forms without.
 func parseDirectives(values []string) directives {
-	d := directives{maxAge: -1, sMaxAge: -1, minFresh: -1}
+	d := noDirectives()
 	for _, v := range values {
 		for v != "" {
 			var name, arg string
@@ -32,6 +36,10 @@ func parseDirectives(values []string) directives {
 		}
 	}
 	return d
+}
+
+func noDirectives() directives {
+	return directives{maxAge: -1, sMaxAge: -1, minFresh: -1, staleWhile: -1, staleOnError: -1}
 }
 
 func (d *directives) add(name, arg string) {
@@ -46,6 +54,8 @@ func (d *directives) add(name, arg string) {
 		d.public = true
 	case "must-revalidate":
 		d.mustRevalidate = true
+	case "proxy-revalidate":
+		d.proxyRevalidate = true
 	case "only-if-cached":
 		d.onlyIfCached = true
 	case "max-age":
@@ -54,6 +64,10 @@ func (d *directives) add(name, arg string) {
 		stricter(&d.sMaxAge, seconds(arg))
 	case "min-fresh":
 		d.minFresh = max(d.minFresh, seconds(arg))
+	case "stale-while-revalidate":
+		stricter(&d.staleWhile, seconds(arg))
+	case "stale-if-error":
+		stricter(&d.staleOnError, seconds(arg))
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 
 func TestParseDirectives(t *testing.T) {
 	t.Parallel()
-	none := directives{maxAge: -1, sMaxAge: -1, minFresh: -1}
+	none := noDirectives()
 	with := func(change func(*directives)) directives {
 		d := none
 		change(&d)
@@ -24,7 +24,10 @@ func TestParseDirectives(t *testing.T) {
 	}{
 		{"nothing", nil, none},
 		{"empty", []string{"", " , ,, "}, none},
-		{"unknown", []string{"immutable, foo=bar, stale-while-revalidate=5"}, none},
+		{"unknown", []string{"immutable, foo=bar, max-stale=5"}, none},
+		{"stale", []string{"stale-while-revalidate=5, stale-if-error=x, proxy-revalidate"}, with(func(d *directives) {
+			d.staleWhile, d.staleOnError, d.proxyRevalidate = 5*time.Second, 0, true
+		})},
 		{"case and space", []string{" No-Store ,\tPRIVATE"}, with(func(d *directives) { d.noStore, d.private = true, true })},
 		{"several lines", []string{"public", "must-revalidate"}, with(func(d *directives) { d.public, d.mustRevalidate = true, true })},
 		{"ages", []string{"max-age=60, s-maxage=30, min-fresh=5"}, with(func(d *directives) {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/sentientcore/upshift/cache"
@@ -15,6 +16,8 @@ const (
 	// eagerBytes is the longest body that is read whole before it is passed on, so that others
 	// need not wait for the client that asked first.
 	eagerBytes = 64 << 10
+	// maxFilling bounds the bytes of bodies that are being copied for the cache.
+	maxFilling = 64 << 20
 )
 
 // caching answers from the cache and fills it. It is a shared cache as RFC 9111 describes.
@@ -22,6 +25,9 @@ type caching struct {
 	next    http.RoundTripper
 	keep    *keeper
 	flights *flights
+	filling atomic.Int64 // bytes of bodies that are being copied
+	// refreshes are fetching answers anew that are given meanwhile.
+	refreshes atomic.Int64
 }
 
 // RoundTrip answers a request from the cache or the servers.
@@ -49,13 +55,16 @@ func (c *caching) RoundTrip(req *http.Request) (*http.Response, error) {
 	l := c.keep.look(keyOf(req), req, asked, now)
 	x.outcome = l.outcome
 	switch {
+	case l.outcome == outcomeStaleWhile:
+		c.refresh(req, l)
+		return x.hit(l.answer, req, now), nil
 	case l.outcome == outcomeHit:
 		return x.hit(l.answer, req, now), nil
 	case asked.onlyIfCached:
 		x.outcome = outcomeUnmet
 		return nil, errNotKept
 	case req.Method == http.MethodHead || !c.flights.shareable(l.key):
-		return c.alone(req, l.key)
+		return c.alone(req, l)
 	}
 	return c.together(req, asked, l)
 }
@@ -74,78 +83,91 @@ func (x *exchange) hit(a *answer, req *http.Request, now time.Time) *http.Respon
 }
 
 // alone asks the servers and keeps nothing, but learns whether it could.
-func (c *caching) alone(req *http.Request, key string) (*http.Response, error) {
+func (c *caching) alone(req *http.Request, l look) (*http.Response, error) {
 	asked := time.Now()
 	res, err := c.next.RoundTrip(req)
+	if rescue := c.staleOnError(req, res, err, l); rescue != nil {
+		return rescue, nil
+	}
 	if err == nil && req.Method == http.MethodGet && newAnswer(req, res, asked, time.Now()) != nil {
-		c.flights.note(key, true)
+		c.flights.note(l.key, true)
 	}
 	return res, err
 }
 
-// together waits for the flight of the key or flies it.
+// together rides with the flight of the key or flies it.
 func (c *caching) together(req *http.Request, asked directives, l look) (*http.Response, error) {
 	x := exchangeOf(req.Context())
-	follows := !asked.noCache && asked.maxAge != 0 && !hasCredentials(req.Header)
+	follows := !asked.noCache && asked.maxAge != 0 && !identified(req)
 	for range maxRounds {
-		f, leader := c.flights.join(l.key)
+		f, leader := c.flights.join(req.Context(), l.key)
 		if leader {
 			return c.lead(req, asked, l, f)
 		}
-		if !follows || !f.wait(req.Context()) {
+		if !follows {
+			f.leave()
 			break
 		}
+		if !f.wait(req.Context()) {
+			f.leave()
+			return nil, req.Context().Err()
+		}
 		now := time.Now()
+		if a := f.answer; a != nil && a.answers(req.Header) && a.fresh(now, asked) {
+			x.outcome = outcomeCollapsed
+			return f.ride(req, now), nil
+		}
+		f.leave()
+		if f.unshareable {
+			break
+		}
 		if l = c.keep.look(l.key, req, asked, now); l.outcome == outcomeHit {
 			x.outcome = outcomeCollapsed
 			return x.hit(l.answer, req, now), nil
 		}
 		x.outcome = l.outcome
 	}
-	return c.alone(req, l.key)
+	return c.alone(req, l)
 }
 
-// lead flies: it asks the servers and keeps the answer if it may. The flight lands in any
-// case: here, or at the end of the body.
-func (c *caching) lead(req *http.Request, asked directives, l look, f *flight) (res *http.Response, err error) {
+// lead flies: it asks the servers and keeps the answer if it may. The flight goes on without the
+// client that began it as long as others ride, and lands in any case: here, or at the end of the
+// body.
+func (c *caching) lead(req *http.Request, asked directives, l look, f *flight) (*http.Response, error) {
+	ride := c.begin(req, f)
+	defer ride.end()
 	x := exchangeOf(req.Context())
-	flying := false // the body will land it
-	unshareable := false
-	defer func() {
-		if !flying {
-			c.flights.land(f, unshareable)
-		}
-	}()
 	// Things may have changed since the look, and a replica may have the answer.
 	l, since := c.keep.lookFurther(l.key, req, asked)
 	if x.outcome = l.outcome; l.outcome == outcomeHit {
+		f.open(l.answer, nil)
 		return x.hit(l.answer, req, time.Now()), nil
 	}
 	out := revalidation(req, l.answer)
-	sent := time.Now()
-	if res, err = c.next.RoundTrip(out); err != nil {
+	at := times{sent: time.Now()}
+	res, err := c.next.RoundTrip(out.WithContext(f.ctx)) //nolint:contextcheck // the flight's is made of the request's own
+	if rescue := c.staleOnError(req, res, err, l); rescue != nil {
+		return rescue, nil
+	}
+	if err != nil {
 		return nil, err
 	}
-	received := time.Now()
-	if out != req {
-		res.Request = req
-		if res.StatusCode == http.StatusNotModified {
-			return c.confirmed(req, res, l, f, since, times{sent, received})
-		}
+	at.received = time.Now()
+	res.Request = req
+	if out != req && res.StatusCode == http.StatusNotModified {
+		return c.confirmed(req, res, l, f, since, at)
 	}
-	a := newAnswer(req, res, sent, received)
-	if a == nil {
-		if unshareable = res.StatusCode < 500 && res.StatusCode != http.StatusNotModified; unshareable {
+	a := newAnswer(req, res, at.sent, at.received)
+	if a == nil || res.ContentLength > x.cfg.CacheMaxBodyBytes {
+		if ride.unshareable = res.StatusCode < 500 && res.StatusCode != http.StatusNotModified; ride.unshareable {
 			c.flights.note(l.key, false)
 		}
-		return res, nil
+		return ride.pass(res)
 	}
-	fill := &filling{c: c, x: x, req: req, look: l, flight: f, answer: a, since: since, src: res.Body}
-	if err := fill.begin(res); err != nil {
-		return nil, err
-	}
-	flying = true
-	return res, nil
+	c.flights.note(l.key, true)
+	keep := func(a *answer) { c.keep.put(f, l, a, req.Header, since) }
+	return ride.share(res, &filling{answer: a, sent: at.sent, keep: keep}) //nolint:contextcheck // the ride has the request
+
 }
 
 // times are when a request was sent and its answer came.
@@ -195,7 +217,10 @@ func (c *caching) confirmed(
 		return once.response(req, at.received), nil
 	}
 	renewed.body = l.answer.body
+	renewed.took = l.answer.took // what a hit spares is the whole answer
+	renewed.price = l.answer.price
 	c.keep.put(f, l, renewed, req.Header, since)
+	f.open(renewed, nil)
 	return renewed.response(req, at.received), nil
 }
 
@@ -231,3 +256,14 @@ func (c *caching) invalidate(key string) {
 	c.flights.supersede(key)
 	c.keep.forget(key)
 }
+
+// reserve asks for room to copy n further bytes.
+func (c *caching) reserve(n int) bool {
+	if c.filling.Add(int64(n)) > maxFilling {
+		c.filling.Add(int64(-n))
+		return false
+	}
+	return true
+}
+
+func (c *caching) release(n int) { c.filling.Add(int64(-n)) }

@@ -28,6 +28,11 @@ type wireAnswer struct {
 	NoCache  bool        `json:"no_cache,omitempty"`
 	Shared   bool        `json:"shared,omitempty"`
 	Length   int         `json:"length"`
+
+	StaleWhile   int64   `json:"stale_while,omitempty"`    // nanoseconds
+	StaleOnError int64   `json:"stale_on_error,omitempty"` // nanoseconds
+	Took         int64   `json:"took,omitempty"`           // nanoseconds
+	Price        float64 `json:"price,omitempty"`          // dollars
 }
 
 var (
@@ -37,7 +42,7 @@ var (
 )
 
 // Format names the encoding; it changes whenever the meaning of a field does.
-func (pageCodec) Format() string { return "gateway-page/1" }
+func (pageCodec) Format() string { return "gateway-page/2" }
 
 // Encode writes a page.
 func (pageCodec) Encode(p *page) ([]byte, error) {
@@ -53,6 +58,7 @@ func (pageCodec) Encode(p *page) ([]byte, error) {
 		w.Variants = append(w.Variants, wireAnswer{
 			Vary: a.vary, Values: a.values, Status: a.status, Header: a.header, Born: a.born.UnixNano(),
 			Lifetime: int64(a.lifetime), NoCache: a.noCache, Shared: a.shared, Length: len(a.body),
+			StaleWhile: int64(a.staleWhile), StaleOnError: int64(a.staleOnError), Took: int64(a.took), Price: a.price,
 		})
 		size += len(a.body)
 	}
@@ -99,13 +105,14 @@ func (pageCodec) Decode(data []byte) (*page, error) {
 	p, rest := &page{}, data[end+1:]
 	for _, v := range w.Variants {
 		if v.Length < 0 || v.Length > len(rest) || len(v.Vary) != len(v.Values) || !cacheableStatus(v.Status) ||
-			v.Header == nil || v.Lifetime < 0 {
+			v.Header == nil || v.Lifetime < 0 || v.StaleWhile < 0 || v.StaleOnError < 0 || v.Took < 0 || v.Price < 0 {
 			return nil, errPage
 		}
 		p.variants = append(p.variants, &answer{
 			vary: v.Vary, values: v.Values, status: v.Status, header: v.Header, born: time.Unix(0, v.Born),
 			lifetime: time.Duration(v.Lifetime), noCache: v.NoCache, shared: v.Shared,
-			body: rest[:v.Length:v.Length],
+			staleWhile: time.Duration(v.StaleWhile), staleOnError: time.Duration(v.StaleOnError),
+			took: time.Duration(v.Took), price: v.Price, body: rest[:v.Length:v.Length],
 		})
 		rest = rest[v.Length:]
 	}

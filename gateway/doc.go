@@ -48,14 +48,21 @@
 // truncated bodies, event streams, answers with trailers, server errors, bodies above
 // [Config.CacheMaxBodyBytes]. A request with credentials (Authorization, Cookie, X-Api-Key,
 // Api-Key) is only answered from, and its answer only kept in, the cache if the answer says
-// so: public, s-maxage or must-revalidate. Stale answers are never served; with an ETag or
-// Last-Modified they are revalidated. HEAD is answered from a kept GET, conditional requests
-// from a fresh answer; Range goes to the server. A successful unsafe request (POST, PUT,
-// DELETE, …) forgets its target.
+// so: public, s-maxage or must-revalidate. Whether a request has some is decided by what the
+// client sent, before the headers of the connection are taken off. With an ETag or Last-Modified
+// an answer that is too old is revalidated. It is given as it is only where the server says so
+// (RFC 5861) and neither must-revalidate, proxy-revalidate nor no-cache forbid it: with
+// stale-while-revalidate, while one request fetches it anew, and with stale-if-error, when the
+// servers fail. HEAD is answered from a kept GET, conditional requests from a fresh answer; Range
+// goes to the server. A successful unsafe request (POST, PUT, DELETE, …) forgets its target.
 //
-// Requests for one key that could be answered alike wait for the one under way; when its
-// answer turns out not to be shareable, or its client gives up, each of them goes on by
-// itself, and a key known not to be shareable is never waited for. Cache-Status (RFC 9211)
+// Requests for one key that could be answered alike ride on the one under way: each gets at once
+// what has come of the answer, then the rest as it comes, and none waits for a slow one. The
+// request goes on until its answer is complete or the last of them has left; the one that asked
+// first is no more than the others. Of an answer that becomes longer than
+// [Config.CacheMaxBodyBytes] only that much stays for those who are behind; who is further behind
+// is cut, and nobody joins it any more. When an answer turns out not to be shareable, each goes
+// on by itself, and a key known not to be shareable is never waited for. Cache-Status (RFC 9211)
 // tells what happened.
 //
 // # What it measures

@@ -29,6 +29,8 @@ type exchange struct {
 	// What the cache did, and for how long the answer stays fresh.
 	outcome  outcome
 	freshFor time.Duration
+	// forwardStatus is what the servers answered when a kept answer stood in; zero: nothing.
+	forwardStatus int
 
 	underscores bool // some header name has one
 	close       bool

@@ -2,102 +2,132 @@ package gateway
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-
-	"github.com/sentientcore/upshift/cache"
+	"runtime/debug"
+	"time"
 )
 
-// filling is a body that is copied for the cache while it passes. Only a whole one is kept.
+// errBodyPanicked is how a body ended whose reading panicked.
+var errBodyPanicked = errors.New("gateway: reading the body panicked")
+
+// filling reads the body of a flight's answer, for all who ride along and for the cache. Only a
+// whole body is kept.
 type filling struct {
 	c      *caching
-	x      *exchange
-	req    *http.Request
-	look   look
+	g      *Gateway
 	flight *flight
 	answer *answer
-	since  cache.Mark
+	sent   time.Time // the request
+	limit  int64     // of a body that is kept
 	src    io.ReadCloser
+	// keep is called with the answer once it is whole.
+	keep func(*answer)
 
-	copied []byte
-	over   bool // nothing is to be kept any more, or it was
+	reserved int
 }
 
-// begin puts the filling in the place of the response's body. A short body is read at once:
-// the error, then, is that the server did not send it whole.
+// begin takes over the body of res. A short one is read at once: the error, then, is that the
+// server did not send it whole. A longer one comes by and by, to all riders.
 func (b *filling) begin(res *http.Response) error {
-	limit := b.x.cfg.CacheMaxBodyBytes
+	b.src = res.Body
 	switch n := res.ContentLength; {
-	case n > limit:
-		res.Body = b
-		b.giveUp(true)
 	case n == 0 || res.Body == http.NoBody:
-		res.Body = http.NoBody
-		b.copied = []byte{}
-		return b.complete()
-	case n > 0 && n <= eagerBytes && b.c.keep.reserve(int(n)):
-		b.copied = make([]byte, n)
-		if _, err := io.ReadFull(b.src, b.copied); err != nil {
-			b.giveUp(false)
+		return b.complete([]byte{})
+	case n > 0 && n <= min(eagerBytes, b.limit) && b.reserve(int(n)):
+		body := make([]byte, n)
+		if _, err := io.ReadFull(b.src, body); err != nil {
+			b.release()
 			_ = b.src.Close() // it has failed already
 			return fmt.Errorf("read the answer's body: %w", err)
 		}
-		res.Body = newBytesBody(b.copied)
-		return b.complete()
-	default:
-		res.Body = b
+		return b.complete(body)
 	}
+	b.flight.length = res.ContentLength
+	body := newBroadcast(int(b.limit))
+	b.flight.open(b.answer, body)
+	go b.pump(body)
 	return nil
 }
 
-// complete keeps the whole body.
-func (b *filling) complete() error {
-	b.answer.body = b.copied
-	b.c.keep.put(b.flight, b.look, b.answer, b.req.Header, b.since)
-	b.giveUp(false)
+// complete keeps an answer whose body is here.
+func (b *filling) complete(body []byte) error {
+	b.answer.body = body
+	b.answer.took = time.Since(b.sent)
+	b.keep(b.answer)
+	b.release()
+	b.flight.open(b.answer, nil)
+	b.c.flights.land(b.flight, false)
 	return b.src.Close()
 }
 
-// giveUp ends the copy; unshareable says that the next one would end so too.
-func (b *filling) giveUp(unshareable bool) {
-	if b.over {
-		return
+// pump reads the body until its end, or until nobody rides any more.
+func (b *filling) pump(body *broadcast) {
+	ended := errBodyPanicked // until it is known better
+	defer func() {
+		if value := recover(); value != nil {
+			b.g.count.panics.Add(1)
+			b.g.logger.Error("reading a body panicked", "panic", value, "stack", string(debug.Stack()))
+		}
+		body.end(ended)
+		b.release()
+		b.c.flights.land(b.flight, false)
+	}()
+	err := b.copy(body)
+	closing := b.src.Close()
+	whole := err == io.EOF //nolint:errorlint // a wrapped one says something else
+	if whole && closing != nil {
+		err, whole = closing, false
 	}
-	b.over = true
-	b.c.keep.release(len(b.copied))
-	b.copied = nil
-	b.c.flights.note(b.look.key, !unshareable)
-	b.c.flights.land(b.flight, unshareable)
+	if whole && !body.isOver() {
+		a := *b.answer // the riders have the other one
+		a.body, a.took = body.whole(), time.Since(b.sent)
+		b.keep(&a)
+	}
+	ended = err
 }
 
-func (b *filling) Read(p []byte) (int, error) {
-	n, err := b.src.Read(p)
-	if b.over {
-		return n, err
+// copy reads until the error that ends the body, which is io.EOF if it is whole.
+func (b *filling) copy(body *broadcast) error {
+	buf := make([]byte, bufferBytes)
+	for {
+		n, err := b.src.Read(buf)
+		if n > 0 {
+			b.pass(body, buf[:n])
+		}
+		if err != nil {
+			return err
+		}
+		body.waitForReader(b.flight.ctx)
 	}
-	switch {
-	case int64(len(b.copied)+n) > b.x.cfg.CacheMaxBodyBytes:
-		b.giveUp(true)
-		return n, err
-	case !b.c.keep.reserve(n):
-		b.giveUp(false)
-		return n, err
-	}
-	b.copied = append(b.copied, p[:n]...)
-	switch {
-	case err == io.EOF:
-		b.answer.body = bytes.Clone(b.copied) // without the room it grew into
-		b.c.keep.put(b.flight, b.look, b.answer, b.req.Header, b.since)
-		b.giveUp(false)
-	case err != nil:
-		b.giveUp(false)
-	}
-	return n, err
 }
 
-// Close ends the body: a client that leaves before its end leaves nothing to keep.
-func (b *filling) Close() error {
-	b.giveUp(false)
-	return b.src.Close()
+// pass hands a part of the body to the riders. When it has become too long to be kept, nobody
+// boards any more.
+func (b *filling) pass(body *broadcast, part []byte) {
+	over := body.isOver()
+	if !over && !b.reserve(len(part)) {
+		body.giveUp()
+		over = true
+		b.c.flights.close(b.flight)
+	}
+	if whole := body.write(bytes.Clone(part)); !whole && !over {
+		b.c.flights.close(b.flight)
+		b.c.flights.note(b.flight.key, false) // the next one would be as long
+	}
+}
+
+func (b *filling) reserve(n int) bool {
+	if !b.c.reserve(n) {
+		return false
+	}
+	b.reserved += n
+	return true
+}
+
+func (b *filling) release() {
+	b.c.release(b.reserved)
+	b.reserved = 0
 }

@@ -64,7 +64,7 @@ func New(cfg Config, parts Parts) (*Gateway, error) {
 		next = &upstream{pool: parts.Pool}
 	}
 	if parts.Cache != nil {
-		keeper, err := newKeeper(parts.Cache, &g.count)
+		keeper, err := newKeeper(parts.Cache, CacheName, &g.count)
 		if err != nil {
 			return nil, err
 		}
@@ -117,14 +117,19 @@ func (g *Gateway) finish(x *exchange) {
 		}
 	}
 	x.account(aborted)
+	g.requestEnded()
+	if value != nil {
+		panic(http.ErrAbortHandler) // the server cuts the connection: what was sent is not whole
+	}
+}
+
+// requestEnded takes one request out of those in flight.
+func (g *Gateway) requestEnded() {
 	if g.count.inFlight.Add(-1) == 0 && g.draining.Load() {
 		select {
 		case g.idle <- struct{}{}:
 		default: // it has been told already
 		}
-	}
-	if value != nil {
-		panic(http.ErrAbortHandler) // the server cuts the connection: what was sent is not whole
 	}
 }
 

@@ -4,28 +4,23 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/sentientcore/upshift/cache"
 )
 
-// maxFilling bounds the bytes of bodies that are being copied for the cache.
-const maxFilling = 64 << 20
-
 // keeper is the gateway's side of the cache.
 type keeper struct {
-	pages   *cache.Cache[*page]
-	count   *counters
-	filling atomic.Int64
+	pages *cache.Cache[*page]
+	count *counters
 }
 
-func newKeeper(group *cache.Group, count *counters) (*keeper, error) {
-	pages, err := cache.Named(group, CacheName, cache.Options[*page]{Cost: (*page).cost, Codec: pageCodec{}})
+func newKeeper(group *cache.Group, name string, count *counters) (*keeper, error) {
+	pages, err := cache.Named(group, name, cache.Options[*page]{Cost: (*page).cost, Codec: pageCodec{}})
 	if err != nil {
 		return nil, err
 	}
-	return &keeper{pages: pages, count: count}, nil
+	return &keeper{pages, count}, nil
 }
 
 // keyOf is the key of a request's target: the URI, with what the server will see of it. A
@@ -43,7 +38,7 @@ type look struct {
 	key     string
 	page    *page
 	answer  *answer // nil: none for these headers
-	outcome outcome // outcomeHit: answer will do as it is
+	outcome outcome // outcomeHit, outcomeStaleWhile: answer will do as it is
 }
 
 // look looks a request up in memory.
@@ -69,14 +64,16 @@ func judge(key string, p *page, req *http.Request, asked directives, now time.Ti
 	switch {
 	case l.answer == nil:
 		l.outcome = outcomeVaryMiss
-	case !l.answer.shared && hasCredentials(req.Header):
+	case !l.answer.shared && identified(req):
 		l.answer, l.outcome = nil, outcomeBypass
 	case asked.noCache:
 		l.outcome = outcomeRequest
 	case l.answer.fresh(now, asked):
 		l.outcome = outcomeHit
-	case l.answer.fresh(now, directives{maxAge: -1}):
+	case l.answer.fresh(now, noDirectives()):
 		l.outcome = outcomeRequest
+	case l.answer.usable(now, l.answer.staleWhile, asked):
+		l.outcome = outcomeStaleWhile
 	default:
 		l.outcome = outcomeStale
 	}
@@ -107,14 +104,3 @@ func (k *keeper) put(f *flight, l look, a *answer, h http.Header, since cache.Ma
 
 // forget sees to it that what is kept of a target, here or by replicas, answers nobody any more.
 func (k *keeper) forget(key string) { k.pages.Delete(key) }
-
-// reserve asks for room to copy n further bytes.
-func (k *keeper) reserve(n int) bool {
-	if k.filling.Add(int64(n)) > maxFilling {
-		k.filling.Add(int64(-n))
-		return false
-	}
-	return true
-}
-
-func (k *keeper) release(n int) { k.filling.Add(int64(-n)) }

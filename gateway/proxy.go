@@ -82,12 +82,17 @@ var cacheStatuses = [outcomes]string{ // #nosec G101 -- no credentials, only wor
 	outcomeRequest:     "upshift; fwd=request",
 	outcomeMethod:      "upshift; fwd=method",
 	outcomeBypass:      "upshift; fwd=bypass",
+	outcomeStaleWhile:  "upshift; hit; detail=stale-while-revalidate; ttl=",
+	outcomeStaleError:  "upshift; fwd=stale; detail=stale-if-error",
 }
 
 func (x *exchange) cacheStatus() string {
 	s := cacheStatuses[x.outcome]
-	if x.outcome == outcomeHit {
+	switch {
+	case x.outcome == outcomeHit || x.outcome == outcomeStaleWhile:
 		s += strconv.FormatInt(int64(x.freshFor/time.Second), 10)
+	case x.outcome == outcomeStaleError && x.forwardStatus > 0:
+		s += "; fwd-status=" + strconv.Itoa(x.forwardStatus)
 	}
 	return s
 }

@@ -22,12 +22,16 @@ const (
 	firstRequest = 500 * time.Millisecond
 )
 
+// baseKey is where a request's context has the server's, which ends when requests are cut.
+type baseKey struct{}
+
 // Server returns a server of the data plane, for HTTP/1.1 and for HTTP/2 without TLS, with
 // limits on the time and size of headers, idle connections, their number and their streams.
 // Stop it with [Gateway.Shutdown]. A Gateway has one server at a time.
 func (g *Gateway) Server() *http.Server {
 	// The root of all requests, as net/http would make it, but with an end.
-	base, cut := context.WithCancelCause(context.Background())
+	root, cut := context.WithCancelCause(context.Background())
+	base := context.WithValue(root, baseKey{}, root)
 	g.cut.Store(&cut)
 	g.draining.Store(false)
 	protocols := &http.Protocols{}

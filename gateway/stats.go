@@ -101,11 +101,14 @@ const (
 	outcomeMethod                     // the method is not one that a cache answers
 	outcomeBypass                     // the request must reach the server
 	outcomeUnmet                      // only-if-cached, and nothing is
+	outcomeStaleWhile                 // answered with what is too old, while it is fetched anew
+	outcomeStaleError                 // answered with what is too old, since the servers failed
 	outcomes
 )
 
 var outcomeNames = [outcomes]string{
 	"none", "hit", "collapsed", "revalidated", "miss", "vary_miss", "stale", "request", "method", "bypass", "unmet",
+	"stale_while_revalidate", "stale_if_error",
 }
 
 // classNames are the values of the label code, by status / 100.
