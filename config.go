@@ -59,8 +59,6 @@ type DatabaseConfig struct {
 type MemoryConfig struct {
 	// MonitoringEnabled turns memory statistics and relief under pressure on.
 	MonitoringEnabled bool `conf:"monitoring_enabled"`
-	// LeakDetection turns the search for leaks on.
-	LeakDetection bool `conf:"leak_detection"`
 	memory.Config
 }
 
@@ -96,7 +94,7 @@ func defaultConfig(getenv func(string) string) Config {
 		DataDir:      stateDir(getenv),
 		Cache:        CacheConfig{Enabled: true},
 		Database:     DatabaseConfig{OptimizationEnabled: true},
-		Memory:       MemoryConfig{MonitoringEnabled: true, LeakDetection: true},
+		Memory:       MemoryConfig{MonitoringEnabled: true, Config: memory.Config{LeakDetection: true}},
 		LoadBalancer: LoadBalancerConfig{Enabled: true},
 		Profiler:     ProfilerConfig{Enabled: true},
 		Metrics:      MetricsConfig{Enabled: true},

@@ -34,6 +34,9 @@ func (m *Manager) parts() []run.Part {
 		{Name: "state", Open: m.openState, Close: m.closeState},
 		{Name: "metrics", Open: m.openMetrics, Close: m.closeMetrics},
 	}
+	if cfg.Memory.MonitoringEnabled {
+		parts = append(parts, run.Part{Name: "memory", Run: m.Memory.Run})
+	}
 	if m.Cache != nil {
 		parts = append(parts, run.Part{Name: "cache", Run: m.Cache.Run})
 	}

@@ -100,7 +100,7 @@ func memoryView(m memory.Stats) MemoryStats {
 		},
 		MemoryPools:   make(map[string]MemoryPool, len(m.Pools)),
 		DetectedLeaks: len(m.Leaks), TrackingObjects: m.TrackedObjects, Leaks: append([]memory.Leak{}, m.Leaks...),
-		LeakDetection: m.LeakDetection, Goroutines: m.Goroutines,
+		LeakDetection: m.LeakDetection.Enabled, Goroutines: m.Goroutines,
 		Limit: Limit{
 			Source: m.LimitSource, TotalMB: mb(m.LimitBytes), UsedMB: mb(m.UsedBytes), UsedPercent: 100 * m.UsedRatio,
 		},

@@ -79,7 +79,7 @@ func (m *Monitor) check(ctx context.Context) (CheckResult, error) {
 	}
 	if use.ratio() <= threshold {
 		result.Reason = fmt.Sprintf("use is %.1f %% of the %s limit of %s, not over %.0f %%",
-			100*use.ratio(), use.source, mib(use.limit), 100*threshold)
+			100*use.ratio(), use.source, inMiB(use.limit), 100*threshold)
 		return result, nil
 	}
 

@@ -27,6 +27,8 @@ type Config struct {
 	// (4 KiB), medium (64 KiB) and large (1 MiB). A pool not named has its default: 1000,
 	// 500, 100; zero keeps none.
 	PoolSizes map[string]int `conf:"pool_sizes"`
+	// LeakDetection turns the search for leaks on; it needs [Monitor.Run].
+	LeakDetection bool `conf:"leak_detection"`
 	// HistorySize is the number of snapshots kept. Zero means 720, which at one every five
 	// minutes is two and a half days.
 	HistorySize int `conf:"history_size"`

@@ -50,7 +50,7 @@ func (j *judge) collectorShare(r runtimeReading) float64 {
 // canHelp tells whether to collect, and why or why not.
 func (j *judge) canHelp(c caseFor) (bool, string) {
 	over := fmt.Sprintf("use is %.1f %% of the %s limit of %s",
-		100*c.use.ratio(), c.use.source, mib(c.use.limit))
+		100*c.use.ratio(), c.use.source, inMiB(c.use.limit))
 	if c.collector >= spiralShare {
 		return false, fmt.Sprintf("%s, but collecting already takes %.0f %% of the processor: "+
 			"raise the limit or take on less work", over, 100*c.collector)
@@ -59,7 +59,7 @@ func (j *judge) canHelp(c caseFor) (bool, string) {
 	enough := reclaimable >= c.useful()
 	if !enough && !c.relieved {
 		return false, fmt.Sprintf("%s, but at most %s could be freed of the %s this process holds: "+
-			"live objects or other processes fill it", over, mib(reclaimable), mib(c.held))
+			"live objects or other processes fill it", over, inMiB(reclaimable), inMiB(c.held))
 	}
 	if j.passOver > 0 {
 		j.passOver--
@@ -67,7 +67,7 @@ func (j *judge) canHelp(c caseFor) (bool, string) {
 			"%d more checks pass before the next", over, j.fruitless, j.passOver)
 	}
 	if enough {
-		return true, fmt.Sprintf("%s and up to %s can be freed", over, mib(reclaimable))
+		return true, fmt.Sprintf("%s and up to %s can be freed", over, inMiB(reclaimable))
 	}
 	return true, over + " and caches or pools were just asked to let go of memory"
 }
@@ -83,4 +83,4 @@ func (j *judge) learn(c caseFor, gc GCResult) {
 	j.passOver = min(1<<min(j.fruitless-1, 10), maxBackOff)
 }
 
-func mib(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
+func inMiB(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

@@ -8,9 +8,11 @@ import (
 )
 
 // Monitor watches memory and relieves it. All methods may be called at any time from any
-// goroutine. It has no goroutines of its own and needs no closing.
+// goroutine. It has no goroutines of its own and needs no closing; what it does on its own
+// happens in [Monitor.Run].
 type Monitor struct {
 	host    host
+	leaks   leakWatch
 	buffers *Buffers
 	history history
 
@@ -47,6 +49,7 @@ func New(cfg Config) (*Monitor, error) {
 		cfg:        cfg,
 	}
 	m.history.resize(cfg.HistorySize)
+	m.leaks.turn(cfg.LeakDetection)
 	return m, nil
 }
 
@@ -62,6 +65,7 @@ func (m *Monitor) Apply(cfg Config) error {
 	m.mu.Unlock()
 	m.buffers.setMax(cfg.PoolSizes)
 	m.history.resize(cfg.HistorySize)
+	m.leaks.turn(cfg.LeakDetection)
 	return nil
 }
 
@@ -136,7 +140,9 @@ func (m *Monitor) Stats() Stats {
 		PressurePanics:   m.pressurePanics.Load(),
 		Collections:      m.collections.Load(),
 		LastCheck:        lastCheck,
-		Leaks:            []Leak{},
+		LeakDetection:    m.leaks.stats(),
+		Leaks:            m.leaks.leaks(u.used, u.limit),
+		TopSites:         m.leaks.sites(time.Now()),
 		Warnings:         slices.Clone(h.warnings),
 	}
 }

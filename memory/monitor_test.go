@@ -77,9 +77,9 @@ func TestStatsAreReal(t *testing.T) {
 		time.Since(g.LastGC) > time.Hour || g.GOGC == 0 || g.CPUFraction <= 0 || g.CPUFraction >= 1 {
 		t.Errorf("gc %+v", g)
 	}
-	if s.Goroutines < 2 || s.LeakDetection || s.Leaks == nil || len(s.Pools) != 3 {
+	if s.Goroutines < 2 || s.LeakDetection.Enabled || s.Leaks == nil || len(s.Pools) != 3 {
 		t.Errorf("goroutines %d, leak detection %v, leaks %v, pools %v",
-			s.Goroutines, s.LeakDetection, s.Leaks, s.Pools)
+			s.Goroutines, s.LeakDetection.Enabled, s.Leaks, s.Pools)
 	}
 }
 

@@ -37,11 +37,12 @@ type Stats struct {
 	// LastCheck is the newest result of Check; nil before the first.
 	LastCheck *CheckResult `json:"last_check,omitempty"`
 
-	// LeakDetection tells whether this version looks for leaks. It does not: Leaks is empty
-	// because nothing was looked for, not because nothing leaks.
-	LeakDetection bool `json:"leak_detection"`
-	// Leaks is never nil.
-	Leaks          []Leak `json:"leaks"`
+	// LeakDetection says whether and how leaks are looked for.
+	LeakDetection LeakStats `json:"leak_detection"`
+	// Leaks are those found, the surest first; never nil.
+	Leaks []Leak `json:"leaks"`
+	// TopSites are the places in the program that keep most; never nil.
+	TopSites       []Site `json:"top_sites"`
 	TrackedObjects int    `json:"tracked_objects"`
 
 	// Warnings name what could not be read and is therefore zero.
@@ -118,19 +119,6 @@ type PoolStats struct {
 	Dropped uint64 `json:"dropped"`
 	// ObjectBytes is the size of one buffer, zero where the pool does not know.
 	ObjectBytes int64 `json:"object_bytes"`
-}
-
-// Leak is a place that keeps allocating and does not let go.
-type Leak struct {
-	// Kind is "heap" or "goroutine", Site the function and line.
-	Kind string `json:"kind"`
-	Site string `json:"site"`
-	// Confidence is "suspect", "probable" or "confirmed".
-	Confidence           string    `json:"confidence"`
-	GrowthBytesPerSecond float64   `json:"growth_bytes_per_second"`
-	FirstSeen            time.Time `json:"first_seen"`
-	LastSeen             time.Time `json:"last_seen"`
-	Stack                []string  `json:"stack"`
 }
 
 // Snapshot is what History keeps of one instant.
