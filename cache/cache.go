@@ -189,7 +189,9 @@ func (c *Cache[V]) Clear() int {
 
 // ClearPattern forgets the keys that [Match] a pattern and returns how many entries went.
 func (c *Cache[V]) ClearPattern(pattern string) int {
-	c.store.renew(message(saysPattern, c.store.name+"/"+pattern))
+	if s := c.store; s.shared() {
+		s.tier.amend(nameGeneration(s.name), s.name, pattern)
+	}
 	return c.store.clearMatching(pattern)
 }
 

@@ -108,7 +108,8 @@
 // A loaded value is stored under the generations that were read before the load, and only if the
 // key still has the version it had then. So what another process invalidates or writes during the
 // load wins. Clearing by name or tag drops a generation, in one step, and leaves nothing behind.
-// A pattern clears memory by pattern, and the second tier wholly, as it has no index of keys.
+// A pattern is written into the generation: what was stored before it and matches is a miss. The last
+// 32 patterns are kept there; what is older than the oldest of them is a miss, too.
 //
 // Of the processes that miss a key at the same time one loads it, under a lease in the second tier,
 // and the others wait for the value. A load that is given up, or whose process dies, is taken over by

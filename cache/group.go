@@ -165,9 +165,10 @@ func (g *Group) ClearAll(context.Context) int {
 
 // ClearPattern forgets the keys of all caches that [Match] a pattern and returns how many
 // entries went. When ctx ends, the remaining caches are left as they are in memory. The second
-// tier cannot find keys by pattern without reading all of them, so it forgets all it has.
+// tier remembers the pattern, of which what was stored before and matches is none of its values any
+// more; it remembers the last 32, and values from before those are gone with the first that is forgotten.
 func (g *Group) ClearPattern(ctx context.Context, pattern string) int {
-	g.tier.renew(groupGeneration, message(saysPattern, "/"+pattern))
+	g.tier.amend(groupGeneration, "", pattern)
 	n := 0
 	for _, s := range g.all() {
 		if ctx.Err() != nil {

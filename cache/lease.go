@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -123,7 +124,7 @@ func awaitLanding(ctx context.Context, wake <-chan landing, left time.Duration) 
 // contest asks for the lease of a key. One that was taken under generations that are gone is not
 // waited for: what comes of it would be of no use.
 func (t *tier) contest(ctx context.Context, by Leaser, id string, names []string, snap *snapshot) (RemoteHolder, error) {
-	ask := RemoteLease{Key: id, Since: snap.version, Lease: newLease(names, snap.generations), TTL: leaseTime}
+	ask := RemoteLease{Key: id, Since: snap.version, Lease: newLease(snap.key, names, snap.generations), TTL: leaseTime}
 	holder, err := by.Lease(ctx, ask)
 	if err == nil && outOfDate(holder.Lease, ask.Lease) {
 		ask.Over = holder.Lease
@@ -185,20 +186,22 @@ func (t *tier) keepLeases(ctx context.Context) {
 }
 
 // A lease is a name that is not used again, and the generations that stood when it was taken, each
-// behind a hash of its name.
+// for the key behind a hash of its name.
 const leaseNameBytes = 8
 
-func newLease(names, generations []string) string {
+func newLease(key string, names, generations []string) string {
 	var b strings.Builder
 	b.WriteString(newVersion())
 	for i, name := range names {
-		b.WriteString(leaseMark(name, generations[i]))
+		b.WriteString(leaseMark(name, key, generations[i]))
 	}
 	return b.String()
 }
 
-// leaseMark is 16 bytes for a name and its generation.
-func leaseMark(name, generation string) string {
+// leaseMark is 16 bytes for a name and what of its generation concerns a key.
+func leaseMark(name, key, generation string) string {
+	s := parseStanding(generation)
+	generation = s.token + strconv.FormatUint(s.last(key), 36)
 	var mark [2 * leaseNameBytes]byte
 	for i := range leaseNameBytes {
 		mark[i] = byte(xxhash.Sum64String(name) >> (8 * i))

@@ -320,16 +320,16 @@ func TestALoadAfterAnInvalidationIsShared(t *testing.T) {
 
 func TestLeasesOutOfDate(t *testing.T) {
 	t.Parallel()
-	old := newLease([]string{"g", "n:a", "t:x"}, []string{"1", "2", "3"})
+	old := newLease("k", []string{"g", "n:a", "t:x"}, []string{"1", "2", "3"})
 	for _, test := range []struct {
 		name  string
 		newer string
 		want  bool
 	}{
 		{"itself", old, false},
-		{"same", newLease([]string{"g", "n:a", "t:x"}, []string{"1", "2", "3"}), false},
-		{"renewed", newLease([]string{"g", "n:a", "t:x"}, []string{"1", "9", "3"}), true},
-		{"other tags", newLease([]string{"g", "n:a", "t:y"}, []string{"1", "2", "9"}), false},
+		{"same", newLease("k", []string{"g", "n:a", "t:x"}, []string{"1", "2", "3"}), false},
+		{"renewed", newLease("k", []string{"g", "n:a", "t:x"}, []string{"1", "9", "3"}), true},
+		{"other tags", newLease("k", []string{"g", "n:a", "t:y"}, []string{"1", "2", "9"}), false},
 	} {
 		if got := outOfDate(old, test.newer); got != test.want {
 			t.Errorf("%s: %v", test.name, got)
@@ -338,7 +338,7 @@ func TestLeasesOutOfDate(t *testing.T) {
 }
 
 func FuzzLeaseOfAStranger(f *testing.F) {
-	mine := newLease([]string{"g", "n:a"}, []string{"1", "2"})
+	mine := newLease("k", []string{"g", "n:a"}, []string{"1", "2"})
 	for _, seed := range []string{"", "short", mine, mine[:len(mine)-1], mine[:16], strings.Repeat("x", 100)} {
 		f.Add(seed)
 	}

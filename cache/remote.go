@@ -13,7 +13,8 @@ var ErrRemoteUnavailable = errors.New("cache: second tier unavailable")
 // feed of messages. Package rediscache has one on Redis and Valkey. Its methods are called from
 // many goroutines.
 //
-// A generation is a random token that is never used again. The one of a name is made when it is
+// A generation is a random token that is never used again, without a zero byte; with RemoteAmend
+// something may be added to it. The one of a name is made when it is
 // first asked for, and to invalidate all that was stored under it is to drop it: whatever is
 // lost, by eviction, expiry or a flush, is lost on the safe side.
 type Remote interface {
@@ -70,13 +71,16 @@ type RemoteView struct {
 type RemoteOp struct {
 	Kind RemoteOpKind
 	Key  string
-	// Value, its Version and TTL are for RemoteStore and RemoteReplace.
+	// Value, its Version and TTL are for RemoteStore and RemoteReplace; of RemoteAmend Value is the
+	// generation to be.
 	Value   []byte
 	Version string
 	TTL     time.Duration
-	// Since is the version that a RemoteStore or a RemoteDiscard goes by.
+	// Since is the version that a RemoteStore or a RemoteDiscard goes by, or the generation that a
+	// RemoteAmend does.
 	Since string
-	// Names are the generations to keep for TTL with a value, or those to drop with RemoteRenew.
+	// Names are the generations to keep for TTL with a value, those to drop with RemoteRenew, or the
+	// one to change with RemoteAmend.
 	Names []string
 	// Message goes to the other processes once the operation is done; nil means none.
 	Message []byte
@@ -105,6 +109,9 @@ const (
 	RemoteRenew
 	// RemoteRelease gives a lease back.
 	RemoteRelease
+	// RemoteAmend puts Value in the place of a generation that still is Since, for as long as that
+	// lives; otherwise it fails with [ErrSuperseded].
+	RemoteAmend
 )
 
 const (

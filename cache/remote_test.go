@@ -164,6 +164,11 @@ func (r *memoryRemote) apply(op RemoteOp) (wanted bool, err error) {
 		for _, name := range op.Names {
 			delete(r.generations, name)
 		}
+	case RemoteAmend:
+		if r.generations[op.Names[0]] != op.Since {
+			return false, ErrSuperseded
+		}
+		r.generations[op.Names[0]] = string(op.Value)
 	case RemoteRelease:
 		held, _ := r.endLease(op.Key, op.Lease)
 		wanted = held.wanted

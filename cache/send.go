@@ -70,6 +70,8 @@ func (t *tier) done(batch []queued, errs []error) {
 			if q.op.Message != nil {
 				t.counts.sent.Add(1)
 			}
+		case errors.Is(err, ErrSuperseded) && q.op.Kind == RemoteAmend:
+			t.owe(q) // another process changed it at the same time: all goes
 		case errors.Is(err, ErrSuperseded):
 			t.counts.refused.Add(1)
 			refused = append(refused, q)
@@ -131,16 +133,33 @@ func (t *tier) prepare(ctx context.Context, batch []queued) []error {
 				// The new value stays out; the old one must go.
 				q.op = RemoteOp{Kind: RemoteForget, Key: q.op.Key, Message: q.op.Message}
 			}
+		case RemoteAmend:
+			if errs[i] = err; err == nil {
+				q.amend(generations)
+			}
 		}
 	}
 	return errs
+}
+
+// amend adds a pattern to its generation, for itself and for what comes behind it. One that cannot be
+// remembered clears all.
+func (q *queued) amend(generations map[string]string) {
+	name := q.op.Names[0]
+	amended, ok := parseStanding(generations[name]).amend(q.pattern)
+	if !ok {
+		q.op.Kind = RemoteRenew
+		return
+	}
+	q.op.Since, q.op.Value = generations[name], []byte(amended)
+	generations[name] = amended
 }
 
 // generations are those of all names that the replacements of a batch need.
 func (t *tier) generations(ctx context.Context, batch []queued) (map[string]string, error) {
 	var names []string
 	for _, q := range batch {
-		if q.op.Kind == RemoteReplace {
+		if q.op.Kind == RemoteReplace || q.op.Kind == RemoteAmend {
 			names = append(names, q.op.Names...)
 		}
 	}
@@ -180,7 +199,7 @@ func (q *queued) seal(generations []string) (err error) {
 	at := func(moment int64) time.Time { return wall.Add(min(time.Duration(moment-now), left)) }
 	v := envelope{
 		format: s.codec.format, created: at(e.created), fresh: at(e.fresh), stale: at(e.stale), expires: at(e.expires),
-		cost: e.bytes, generation: generations[0] + generations[1], value: value,
+		cost: e.bytes, generation: stamp(generations[:2]...), value: value,
 	}
 	for i, m := range e.tags {
 		v.tags = append(v.tags, envelopeTag{m.tag.name, generations[2+i]})

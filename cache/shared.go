@@ -91,7 +91,7 @@ func (s *store) read(ctx context.Context, id string, view RemoteView, snap *snap
 	if err != nil {
 		return nil, err
 	}
-	if time.Until(v.expires) <= 0 || v.generation != view.Generations[0]+view.Generations[1] || !s.inForce(ctx, v.tags, snap) {
+	if time.Until(v.expires) <= 0 || !holds(v.generation, snap.key, view.Generations[:2]...) || !s.inForce(ctx, v.tags, snap) {
 		return nil, nil
 	}
 	value, err := s.decode(v.value)
@@ -201,6 +201,15 @@ func (s *store) forget(key string) {
 func (t *tier) renew(name string, m []byte) {
 	if t != nil {
 		t.push(queued{op: RemoteOp{Kind: RemoteRenew, Names: []string{name}, Message: m}})
+	}
+}
+
+// amend has the second tier remember that a pattern was cleared, and the other processes hear of it.
+func (t *tier) amend(generation, name, pattern string) {
+	if t != nil {
+		t.push(queued{pattern: pattern, op: RemoteOp{
+			Kind: RemoteAmend, Names: []string{generation}, Message: message(saysPattern, name+"/"+pattern),
+		}})
 	}
 }
 

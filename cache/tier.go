@@ -74,6 +74,8 @@ type queued struct {
 	store *store
 	entry *entry
 	snap  *snapshot
+	// pattern is what a RemoteAmend adds to a generation.
+	pattern string
 }
 
 func newTier(g *Group, remote Remote) *tier {
@@ -218,7 +220,7 @@ func (t *tier) owe(q queued) {
 	switch q.op.Kind {
 	case RemoteReplace, RemoteForget:
 		names = []string{nameGeneration(q.store.name)}
-	case RemoteRenew:
+	case RemoteRenew, RemoteAmend:
 	default:
 		return // nobody misses it
 	}

@@ -101,7 +101,7 @@ func (t *Tier) batch(b rueidis.Builder, ops []cache.RemoteOp) batch {
 		if op.Kind == cache.RemoteReplace || op.Kind == cache.RemoteForget {
 			out.commands = append(out.commands, b.Unlink().Key(t.leaseKey(op.Key)).Build())
 		}
-		if t.ordered && op.Message != nil && op.Kind != cache.RemoteStore {
+		if t.ordered && op.Message != nil && op.Kind != cache.RemoteStore && op.Kind != cache.RemoteAmend {
 			out.told[i] = len(out.commands)
 			out.commands = append(out.commands, t.publish(b, op.Message))
 		}
@@ -128,6 +128,8 @@ func (t *Tier) command(b rueidis.Builder, op cache.RemoteOp) rueidis.Completed {
 		return b.Set().Key(key).Value(mark).PxMilliseconds(cache.RemoteMarkTTL.Milliseconds()).Build()
 	case cache.RemoteDiscard:
 		return eval(b, scriptDiscard, key, op.Since)
+	case cache.RemoteAmend:
+		return eval(b, scriptAmend, t.generationKey(op.Names[0]), op.Since, string(op.Value))
 	case cache.RemoteRelease:
 		return eval(b, scriptRelease, t.leaseKey(op.Key), op.Lease)
 	}
@@ -153,14 +155,16 @@ func (t *Tier) keep(b rueidis.Builder, ops []cache.RemoteOp) []rueidis.Completed
 
 // outcome is how an operation went, and whether others wait for a lease that it ended.
 func outcome(op cache.RemoteOp, r rueidis.RedisResult) (wanted bool, err error) {
-	if op.Kind != cache.RemoteStore && op.Kind != cache.RemoteRelease {
+	switch op.Kind {
+	case cache.RemoteStore, cache.RemoteRelease, cache.RemoteAmend:
+	default:
 		return false, r.Error()
 	}
 	bits, err := r.AsInt64()
 	if err != nil {
-		return false, fmt.Errorf("store: %w", err)
+		return false, fmt.Errorf("apply: %w", err)
 	}
-	if op.Kind == cache.RemoteStore && bits&leaseStored == 0 {
+	if op.Kind != cache.RemoteRelease && bits&leaseStored == 0 {
 		err = cache.ErrSuperseded
 	}
 	return bits&leaseWanted != 0, err

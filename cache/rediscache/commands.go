@@ -32,6 +32,8 @@ const (
 	scriptDiscard = `if redis.call('GETRANGE', KEYS[1], 0, 16) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 1`
 	scriptMake    = `local g = redis.call('GET', KEYS[1]) if g then return g end ` +
 		`redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return ARGV[1]`
+	scriptAmend = `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end ` +
+		`redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL') return 1`
 	scriptKeep = `if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end return 1`
 )
 

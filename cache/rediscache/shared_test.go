@@ -212,3 +212,25 @@ func TestCompressedValuesComeBack(t *testing.T) {
 		t.Errorf("%d bytes in the server for %d, %v", n, len(long.Text), err)
 	}
 }
+
+// A pattern is remembered by the server, and concerns what was there before.
+func TestAPatternLeavesTheRestOfTheSecondTier(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	a, b := connected(t, patient(server.URL())), connected(t, patient(server.URL()))
+	for i := range 20 {
+		a.set("a/"+strconv.Itoa(i), from("a"))
+		a.set("b/"+strconv.Itoa(i), from("a"))
+	}
+	a.settled()
+	b.answers.ClearPattern("a/*")
+	b.settled()
+	for i := range 20 {
+		if got := b.get("a/"+strconv.Itoa(i), cache.EntryOptions{}, from("b")); got != from("b") {
+			t.Errorf("a/%d: %v", i, got)
+		}
+		if got := b.get("b/"+strconv.Itoa(i), cache.EntryOptions{}, from("b")); got != from("a") {
+			t.Errorf("b/%d: %v", i, got)
+		}
+	}
+}
