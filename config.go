@@ -12,6 +12,7 @@ import (
 	"github.com/sentientcore/upshift/api"
 	"github.com/sentientcore/upshift/balancer"
 	"github.com/sentientcore/upshift/cache"
+	"github.com/sentientcore/upshift/cache/diskcache"
 	"github.com/sentientcore/upshift/cache/rediscache"
 	"github.com/sentientcore/upshift/gateway"
 	"github.com/sentientcore/upshift/internal/conf"
@@ -137,7 +138,7 @@ func (c Config) Validate() error {
 		c.Cache.Validate(), c.Database.Validate(), c.Memory.Validate(), c.LoadBalancer.Validate(),
 		c.Profiler.Validate(), c.Metrics.Validate(), c.Thresholds.Validate(), c.Alerts.Validate(),
 		c.Gateway.Validate(), c.API.Validate(),
-		c.validateAddresses(), c.validateAlerts(), c.validateRedis(),
+		c.validateAddresses(), c.validateAlerts(), c.validateRedis(), c.validateDisk(),
 	)
 }
 
@@ -167,6 +168,24 @@ func (c Config) validateRedis() error {
 		return nil
 	}
 	return rediscache.Config{URL: c.Cache.RedisURL}.Validate()
+}
+
+// validateDisk refuses a second tier on disk that could not be opened.
+func (c Config) validateDisk() error {
+	if c.Cache.Disk.Path == "" {
+		return nil
+	}
+	return c.diskCache().Validate()
+}
+
+// diskCache is the second tier on disk; a relative path is below the data directory.
+func (c Config) diskCache() diskcache.Config {
+	d := c.Cache.Disk
+	dir := d.Path
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(c.DataDir, dir)
+	}
+	return diskcache.Config{Dir: dir, MaxBytes: d.MaxBytes, MaxEntries: d.MaxEntries}
 }
 
 // validateAlerts refuses a webhook that could never be called.

@@ -86,6 +86,7 @@ func needsRestart(now, next Config) error {
 			"data_dir":                  c.DataDir,
 			"cache.enabled":             c.Cache.Enabled,
 			"cache.redis_url":           c.Cache.RedisURL,
+			"cache.disk":                c.Cache.Disk,
 			"database":                  c.Database,
 			"memory.monitoring_enabled": c.Memory.MonitoringEnabled,
 			"load_balancer.enabled":     c.LoadBalancer.Enabled,

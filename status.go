@@ -84,7 +84,11 @@ func (m *Manager) refine(p *advisor.Part, pool *balancer.Stats) {
 	switch p.Name {
 	case "cache":
 		if connected, since, lastError := m.Cache.Remote(); !connected {
-			p.State, p.Since, p.LastError = run.PhaseDegraded, since, "cache.redis_url: "+lastError
+			key := "cache.redis_url: "
+			if m.Config().Cache.Disk.Path != "" {
+				key = "cache.disk.path: "
+			}
+			p.State, p.Since, p.LastError = run.PhaseDegraded, since, key+lastError
 		}
 	case "database":
 		connected, since, lastError := m.Postgres.State()

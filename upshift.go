@@ -18,6 +18,7 @@ import (
 	"github.com/sentientcore/upshift/api"
 	"github.com/sentientcore/upshift/balancer"
 	"github.com/sentientcore/upshift/cache"
+	"github.com/sentientcore/upshift/cache/diskcache"
 	"github.com/sentientcore/upshift/cache/rediscache"
 	"github.com/sentientcore/upshift/gateway"
 	"github.com/sentientcore/upshift/internal/run"
@@ -102,7 +103,7 @@ func (m *Manager) build(cfg Config) error {
 	m.Profiler, errs[0] = profiler.New(cfg.Profiler.Config)
 	m.Memory, errs[1] = memory.New(cfg.Memory.Config)
 	if cfg.Cache.Enabled {
-		m.Cache, errs[2] = newCache(cfg.Cache.Config, m.logger)
+		m.Cache, errs[2] = newCache(cfg, m.logger)
 	}
 	if cfg.LoadBalancer.Enabled {
 		m.Pool, errs[3] = balancer.New(cfg.LoadBalancer.Config)
@@ -129,16 +130,21 @@ func (m *Manager) build(cfg Config) error {
 	return m.register(cfg)
 }
 
-// newCache makes the cache over its second tier, if it has one. Nothing is connected yet.
-func newCache(cfg cache.Config, logger *slog.Logger) (*cache.Group, error) {
-	if cfg.RedisURL == "" {
-		return cache.New(cfg)
+// newCache makes the cache over its second tier, if it has one. Nothing is connected or opened
+// yet.
+func newCache(cfg Config, logger *slog.Logger) (*cache.Group, error) {
+	var remote cache.Remote
+	var err error
+	switch {
+	case cfg.Cache.RedisURL != "":
+		remote, err = rediscache.New(rediscache.Config{URL: cfg.Cache.RedisURL}, logger)
+	case cfg.Cache.Disk.Path != "":
+		remote, err = diskcache.New(cfg.diskCache(), logger)
 	}
-	remote, err := rediscache.New(rediscache.Config{URL: cfg.RedisURL}, logger)
 	if err != nil {
 		return nil, err
 	}
-	return cache.NewShared(cfg, remote)
+	return cache.NewShared(cfg.Cache.Config, remote)
 }
 
 // register puts the instruments of every part into the one registry.

@@ -34,6 +34,7 @@ type CacheStats struct {
 	CacheFigures
 	Caches     map[string]CacheFigures `json:"caches"`
 	RedisCache RedisCache              `json:"redis_cache"`
+	DiskCache  DiskCache               `json:"disk_cache"`
 	Warnings   []string                `json:"warnings"`
 }
 
@@ -45,6 +46,29 @@ type RedisCache struct {
 	UsedMemory             int64 `json:"used_memory"`
 	ConnectedClients       int64 `json:"connected_clients"`
 	TotalCommandsProcessed int64 `json:"total_commands_processed"`
+}
+
+// DiskCache is the second tier of one process in a directory.
+type DiskCache struct {
+	Enabled bool `json:"enabled"`
+	Open    bool `json:"open"`
+	// UsedBytes is what its files take, MaxSize what they may.
+	UsedBytes    int64  `json:"used_bytes"`
+	MaxSize      int64  `json:"max_size"`
+	TotalEntries int    `json:"total_entries"`
+	HitCount     uint64 `json:"hit_count"`
+	MissCount    uint64 `json:"miss_count"`
+	Evictions    uint64 `json:"evictions"`
+	Errors       uint64 `json:"errors"`
+	// Damaged are values and files that could not be trusted.
+	Damaged uint64 `json:"damaged"`
+}
+
+func diskView(d cache.DiskStats) DiskCache {
+	return DiskCache{
+		Enabled: d.Enabled, Open: d.Open, UsedBytes: d.Bytes, MaxSize: d.MaxBytes, TotalEntries: d.Entries,
+		HitCount: d.Hits, MissCount: d.Misses, Evictions: d.Evicted, Errors: d.Errors, Damaged: d.Malformed + d.Damaged,
+	}
 }
 
 func (s *Server) cacheStats(context.Context, *none) (*answer[CacheStats], error) {
@@ -67,7 +91,8 @@ func cacheView(c cache.Stats) CacheStats {
 			Enabled: c.Redis.Enabled, Connected: c.Redis.Connected, UsedMemory: c.Redis.UsedMemoryBytes,
 			ConnectedClients: c.Redis.ConnectedClients, TotalCommandsProcessed: c.Redis.CommandsProcessed,
 		},
-		Warnings: append([]string{}, c.Warnings...),
+		DiskCache: diskView(c.Disk),
+		Warnings:  append([]string{}, c.Warnings...),
 	}
 	for name, n := range c.Caches {
 		v.Caches[name] = figuresOf(n)

@@ -58,6 +58,9 @@ func (g *Group) Describe(ch chan<- *prometheus.Desc) {
 	} {
 		ch <- d
 	}
+	for _, d := range diskDescs {
+		ch <- d
+	}
 }
 
 // Collect implements prometheus.Collector. The label cache has at most [MaxCaches] values, the
@@ -87,6 +90,9 @@ func (g *Group) Collect(ch chan<- prometheus.Metric) {
 		counter(descRemoteHeard, float64(r.Received))
 		counter(descRemoteLed, float64(r.LoadsLed))
 		counter(descRemoteSpared, float64(r.LoadsFollowed))
+	}
+	if s.Disk.Enabled {
+		s.Disk.collect(gauge, counter)
 	}
 	for name, n := range s.Caches {
 		gauge(descEntries, float64(n.Entries), name)

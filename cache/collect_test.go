@@ -70,7 +70,7 @@ upshift_cache_tags 1
 	close(descriptions)
 	local := 0
 	for d := range descriptions {
-		if !strings.Contains(d.String(), "cache_remote_") { // there is no second tier
+		if s := d.String(); !strings.Contains(s, "cache_remote_") && !strings.Contains(s, "cache_disk_") { // there is no second tier
 			local++
 		}
 	}

@@ -47,6 +47,9 @@ type Config struct {
 	// RedisURL is where the second tier is, for the program that makes it with package rediscache and
 	// gives it to [NewShared]; the group itself does not connect to it. Empty means none.
 	RedisURL string `conf:"redis_url,secret"`
+	// Disk is where a second tier of this process alone is, instead of RedisURL, for the program that
+	// makes it with package diskcache.
+	Disk DiskConfig `conf:"disk"`
 	// Caches are settings for caches by name. They need not exist.
 	Caches map[string]NamedConfig `conf:"caches"`
 }
@@ -107,6 +110,9 @@ func (c Config) Validate() error {
 	f.bytes("cache.max_bytes", c.MaxBytes)
 	f.notNegative("cache.cleanup_interval", c.CleanupInterval)
 	f.redisURL(c.RedisURL)
+	if c.RedisURL != "" && c.Disk.Path != "" {
+		f.add("cache.disk.path: must not be set beside cache.redis_url: there is one second tier; unset one of them")
+	}
 	if len(c.Caches) > MaxCaches {
 		f.add("cache.caches: must be at most %d (got %d)", MaxCaches, len(c.Caches))
 	}

@@ -127,6 +127,9 @@
 // that is invalidated leaves a mark for [RemoteMarkTTL]; where a server short of memory evicts it
 // sooner, a value that was fetched without a lease may still be stored, and lives its time to live.
 //
+// Package diskcache is a second tier that is not shared: a directory, which one process has again
+// after a restart. There is one second tier or none.
+//
 // A failing second tier is a slower cache, never an error. A value that is damaged, of another
 // key, too large when unpacked or refused by the codec is a miss, is counted and deleted; one of
 // another [Codec.Format] is a miss. The bytes are checked, not signed: who can write to the
@@ -148,6 +151,6 @@
 //
 // # What it does not do yet
 //
-// There is no tier on disk. A loader that ignores its context is waited for a second at most when
-// [Group.Run] ends, and [Group.Optimize] reports without moving bytes.
+// A loader that ignores its context is waited for a second at most when [Group.Run] ends, and
+// [Group.Optimize] reports without moving bytes.
 package cache

@@ -251,8 +251,16 @@ func (g *Group) Stats() Stats {
 	}
 	switch {
 	case g.tier != nil:
-		s.Redis = g.tier.stats()
-		if !s.Redis.Connected {
+		r := g.tier.stats()
+		var onDisk bool
+		if s.Disk, onDisk = g.tier.diskStats(r); onDisk {
+			if !r.Connected {
+				s.Warnings = append(s.Warnings, "cache.disk.path: not in use ("+r.LastError+"): values are kept in memory alone")
+			}
+			break
+		}
+		s.Redis = r
+		if !r.Connected {
 			s.Warnings = append(s.Warnings, "cache.redis_url: not connected ("+s.Redis.LastError+
 				"): values are kept in memory alone, those of shared caches for "+SuspectTTL.String()+" at most")
 		}

@@ -44,8 +44,10 @@ type Stats struct {
 	// Caches are the figures by name; never nil.
 	Caches map[string]NamedStats `json:"caches"`
 	// Tags are the tags remembered.
-	Tags  int        `json:"tags"`
+	Tags int `json:"tags"`
+	// Redis and Disk are the figures of the second tier; of the kind that there is not, zero.
 	Redis RedisStats `json:"redis"`
+	Disk  DiskStats  `json:"disk"`
 	// Warnings name what is configured and not done.
 	Warnings []string `json:"warnings,omitempty"`
 }

@@ -79,9 +79,10 @@ type queued struct {
 }
 
 func newTier(g *Group, remote Remote) *tier {
+	_, alone := remote.(onDisk) // nobody sends messages that could be missing
 	return &tier{
 		remote: remote, group: g, work: make(chan struct{}, 1), leases: newLeases(), since: time.Now(), why: errors.New("not connected yet"),
-		unsent: map[string]int{}, owed: map[string]struct{}{}, lost: g.clock.now(),
+		unsent: map[string]int{}, owed: map[string]struct{}{}, lost: g.clock.now(), live: alone,
 	}
 }
 
