@@ -3,6 +3,7 @@ package upshift
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sentientcore/upshift/advisor"
@@ -142,11 +143,23 @@ func (m *Manager) memoryRound(ctx context.Context) (string, error) {
 
 func (m *Manager) cacheRound(ctx context.Context) (string, error) {
 	expired := m.Cache.Cleanup()
-	moved, err := m.Cache.Optimize(ctx)
+	all, err := m.Cache.Optimize(ctx)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d expired entries removed, %d caches looked at", expired, len(moved)), nil
+	var moved []string
+	for _, o := range all {
+		if o.Moved() {
+			moved = append(moved, o.Name)
+			m.logger.Info("cache size moved", "cache", o.Name, "before_bytes", o.BeforeBytes, "after_bytes", o.AfterBytes,
+				"before_entries", o.BeforeEntries, "after_entries", o.AfterEntries,
+				"hit_ratio", o.HitRatio, "expected_hit_ratio", o.ExpectedHitRatio)
+		}
+	}
+	if moved == nil {
+		return fmt.Sprintf("%d expired entries removed, no room moved between %d caches", expired, len(all)), nil
+	}
+	return fmt.Sprintf("%d expired entries removed, room moved between %s", expired, strings.Join(moved, ", ")), nil
 }
 
 // databaseRound only looks: it changes nothing without an authorised caller.

@@ -38,7 +38,8 @@ type Config struct {
 	// TTLJitterRatio shortens each time to live by a random share of up to this much, so that
 	// entries made together do not expire together; 0 to 1. Zero means none.
 	TTLJitterRatio float64 `conf:"ttl_jitter"`
-	// MaxEntries bounds the entries of each cache that has no max_size of its own. Zero means 1000.
+	// MaxEntries bounds the entries of each cache that has no max_size of its own, but for what
+	// [Group.Optimize] moves between these. Zero means 1000.
 	MaxEntries int `conf:"max_size"`
 	// MaxBytes bounds the accounted bytes of all caches together. Zero means 256 MiB.
 	MaxBytes int64 `conf:"max_bytes"`
@@ -61,7 +62,7 @@ type NamedConfig struct {
 	// MaxEntries bounds its entries. Zero means the section's max_size.
 	MaxEntries int `conf:"max_size"`
 	// MaxBytes is the share of the section's max_bytes it asks for. Zero means what is left,
-	// split equally among those who do not ask.
+	// split among those who do not ask: equally until [Group.Optimize] moves some.
 	MaxBytes int64 `conf:"max_bytes"`
 	// StaleWhileRevalidate is how long beyond its time to live a value is served while a new one is
 	// loaded in the background. Zero means as the program says, or not at all.

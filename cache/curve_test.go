@@ -300,12 +300,12 @@ func TestCurveAges(t *testing.T) {
 		}
 		before := c.Stats()
 		v := c.store.curve
-		v.age(c.store.clock.now())
+		v.age()
 		if n := c.Stats().CurveLookups; n != 4000 {
 			t.Errorf("%d lookups weigh at once", n)
 		}
 		time.Sleep(time.Duration(halveAfter))
-		v.age(c.store.clock.now())
+		v.age()
 		after := c.Stats()
 		if after.CurveLookups != 2000 || !slices.EqualFunc(before.Curve, after.Curve, func(a, b CurvePoint) bool {
 			return math.Abs(a.HitRatio-b.HitRatio) < 1e-3

@@ -43,8 +43,13 @@
 // [Config.MaxBytes] bounds the group. Each cache has a share of it and the shares never add up
 // to more: a cache with max_bytes of its own gets that, as far as the budget goes; what is left
 // is split equally among the others, for whom a quarter of an equal split is always kept back.
-// [Config.MaxEntries] bounds each cache on its own. A new cache or a new configuration shrinks
-// the shares that shrink first and grows the others afterwards. [Group.Shares] shows them.
+// [Config.MaxEntries] is what each cache may hold that has no max_size of its own.
+//
+// [Group.Optimize] moves both, bytes and entries, to where they save most load time, by the curves
+// below. The sum of the entries stays what it was, as that of the bytes, and what a cache has as its
+// own is neither taken nor added to. What was moved stays so in a new configuration, in proportion,
+// and a new cache gets an equal part. The bounds shrink before others grow. [Group.Shares] shows
+// the bytes.
 //
 // # Time
 //
@@ -141,7 +146,8 @@
 // times as much. A sample of the keys, which is all of them for a small cache, is followed through
 // models of these sizes, in at most [MaxCurveBytes], and at most [SampleRate] lookups a second. The
 // models evict as the cache does: distances in a least recently used list, the usual way, say that
-// a loop of 1,000 keys finds nothing in any smaller cache, and are points off elsewhere. What a tag
+// a loop of 1,000 keys finds nothing in any smaller cache, and are points off elsewhere. What was
+// cold at first counts too, so the hit ratio of a larger cache is rather better than expected. What a tag
 // or a pattern invalidates of keys that the cache itself does not hold, larger models keep.
 //
 // # Figures
@@ -151,6 +157,5 @@
 //
 // # What it does not do yet
 //
-// A loader that ignores its context is waited for a second at most when [Group.Run] ends, and
-// [Group.Optimize] reports without moving bytes.
+// A loader that ignores its context is waited for a second at most when [Group.Run] ends.
 package cache

@@ -22,6 +22,8 @@ type Group struct {
 	mu     sync.RWMutex // guards the fields below; a store's mu may be taken with it held
 	cfg    Config
 	stores map[string]*store
+	// leanings are those of the caches whose shares were moved.
+	leanings map[string]leaning
 }
 
 // New makes a group without caches and without a second tier; see [Named].
@@ -34,7 +36,7 @@ func NewShared(cfg Config, remote Remote) (*Group, error) {
 	}
 	g := &Group{
 		clock: newClock(), tags: newTags(), applied: make(chan struct{}, 1),
-		cfg: cfg.WithDefaults(), stores: map[string]*store{},
+		cfg: cfg.WithDefaults(), stores: map[string]*store{}, leanings: map[string]leaning{},
 	}
 	if remote != nil {
 		g.tier = newTier(g, remote)
@@ -213,32 +215,6 @@ func (g *Group) Shrink(ratio float64) {
 	for _, s := range g.all() {
 		s.relieve(share)
 	}
-}
-
-// Optimization is what [Group.Optimize] says of one cache.
-type Optimization struct {
-	Name string `json:"name"`
-	// BeforeBytes and AfterBytes are its share of the budget.
-	BeforeBytes int64 `json:"before_bytes"`
-	AfterBytes  int64 `json:"after_bytes"`
-	// ExpectedHitRatio is its hit ratio so far, 0 to 1.
-	ExpectedHitRatio float64 `json:"expected_hit_ratio"`
-}
-
-// Optimize reports the shares of the caches and their hit ratios. This version moves no bytes,
-// so that before and after are the same. It fails when ctx has ended.
-func (g *Group) Optimize(ctx context.Context) ([]Optimization, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	out := []Optimization{}
-	for _, s := range g.all() {
-		n := s.stats()
-		out = append(out, Optimization{
-			Name: s.name, BeforeBytes: n.MaxBytes, AfterBytes: n.MaxBytes, ExpectedHitRatio: n.HitRatio,
-		})
-	}
-	return out, nil
 }
 
 // Stats are the figures of now.

@@ -215,31 +215,6 @@ func TestShrink(t *testing.T) {
 	}
 }
 
-func TestOptimizeReports(t *testing.T) {
-	t.Parallel()
-	g := newGroup(t, Config{MaxBytes: 1000})
-	if got, err := g.Optimize(t.Context()); err != nil || got == nil || len(got) != 0 {
-		t.Errorf("without caches: %v, %v", got, err)
-	}
-	a := named(t, g, "a", Options[int]{})
-	named(t, g, "b", Options[int]{Limits: Limits{MaxBytes: 300}})
-	set(t, a, "k", 1)
-	a.Get("k")
-	a.Get("k")
-	a.Get("k")
-	a.Get("none")
-	got, err := g.Optimize(t.Context())
-	want := []Optimization{{"a", 700, 700, 0.75}, {"b", 300, 300, 0}}
-	if err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("got %+v, %v", got, err)
-	}
-	over, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := g.Optimize(over); !errors.Is(err, context.Canceled) {
-		t.Errorf("context over: %v", err)
-	}
-}
-
 func TestStats(t *testing.T) {
 	t.Parallel()
 	g := newGroup(t, Config{MaxBytes: 1000, RedisURL: "redis://:secret@host:6379/0"})

@@ -114,6 +114,8 @@ type NamedStats struct {
 	CurveLookups uint64       `json:"curve_lookups"`
 	Followed     uint64       `json:"curve_followed"`
 	SampleRatio  float64      `json:"curve_sample_ratio"`
+	// Expected is what [Group.Optimize] expected when it last moved the size; nil when it did not.
+	Expected *Expectation `json:"expected,omitempty"`
 
 	accessSeconds, loadSeconds float64
 	accessBuckets              map[float64]uint64
@@ -261,6 +263,7 @@ func (s *store) stats() NamedStats {
 	}
 	n.TTLSeconds = s.limits.ttl.Seconds()
 	r := s.curve.read(n.Entries, n.Bytes)
+	n.Expected = s.expectation(hits, misses)
 	n.Curve, n.CurveLookups, n.Followed, n.SampleRatio = r.points, uint64(r.lookups), r.followed, r.sample
 	return n
 }

@@ -53,6 +53,8 @@ type store struct {
 	absences absences
 	// refreshing counts the flights in the background.
 	refreshing int
+	// outlook is what was expected when its size was last moved; nil when it was not.
+	outlook *outlook
 	// removals are the invalidations, for marks.
 	removals removals
 	// suspect says that invalidations of other processes may be missing.

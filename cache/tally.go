@@ -55,9 +55,10 @@ func (v *curve) counted() (lookups, found float64) {
 }
 
 // age lets what was counted long ago weigh less.
-func (v *curve) age(now int64) {
+func (v *curve) age() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	now := v.clock.now()
 	if now-v.tally.since < halveAfter {
 		return
 	}
@@ -80,6 +81,10 @@ type reading struct {
 	points []CurvePoint
 	// lookups are those it rests on, over so many seconds.
 	lookups, seconds float64
+	// ratio is that of the hits in them.
+	ratio float64
+	// noise is the standard error of each point if these keys stand for others: that of another hour.
+	noise []float64
 	// followed are those of the sample, which is so much of the keys.
 	followed uint64
 	sample   float64
@@ -94,6 +99,9 @@ func (v *curve) read(entries int, bytes int64) reading {
 		lookups: lookups, seconds: float64(v.clock.now()-v.tally.since) / 1e9,
 		followed: v.tally.followed, sample: float64(v.below.Load()) / allHashes,
 	}
+	if lookups > 0 {
+		r.ratio = found / lookups
+	}
 	if lookups < minLookups || v.tally.followed < minLookups {
 		return r
 	}
@@ -101,24 +109,26 @@ func (v *curve) read(entries int, bytes int64) reading {
 	lost := 1 + float64(v.lost.Load())/float64(v.tally.followed)
 	for i := range v.models {
 		m, part := &v.models[i], float64(v.models[i].below)/allHashes
-		gain, spread := sumOf(v.tally.gains[i], float64(v.common(i))/allHashes)
+		gain, spread := sumOf(v.tally.gains[i])
+		spread *= lost / lookups
 		p := CurvePoint{
 			Scale:    scales[i],
 			Entries:  int(float64(m.order.entries()) / part),
 			Bytes:    int64(float64(m.order.bytes()) / part),
-			HitRatio: min(max((found+gain*lost)/lookups, 0), 1), ErrorRatio: min(spread*lost/lookups, 1),
+			HitRatio: min(max((found+gain*lost)/lookups, 0), 1),
+			// When all keys are followed nothing is left to the choice of the sample.
+			ErrorRatio: min(spread*math.Sqrt(1-float64(v.common(i))/allHashes), 1),
 		}
 		if i == present {
 			p.Entries, p.Bytes = entries, bytes
 		}
-		r.points = append(r.points, p)
+		r.points, r.noise = append(r.points, p), append(r.noise, spread)
 	}
 	return r
 }
 
-// sumOf is the sum of what the parts of a sample say and its standard error; share is the sample
-// of the whole. When the sample is the whole, nothing is left to chance.
-func sumOf(gains [parts]float64, share float64) (sum, spread float64) {
+// sumOf is the sum of what the parts of a sample say and its standard error.
+func sumOf(gains [parts]float64) (sum, spread float64) {
 	for _, g := range gains {
 		sum += g
 	}
@@ -126,5 +136,5 @@ func sumOf(gains [parts]float64, share float64) (sum, spread float64) {
 	for _, g := range gains {
 		squares += (g - sum/parts) * (g - sum/parts)
 	}
-	return sum, math.Sqrt(squares * parts / (parts - 1) * (1 - share))
+	return sum, math.Sqrt(squares * parts / (parts - 1))
 }
