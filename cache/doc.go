@@ -17,7 +17,8 @@
 //	})
 //
 // [Cache.Get], [Cache.Set] and [Cache.Delete] do what they say; [EntryOptions] give one entry a
-// time to live and tags. [Func] caches a whole function and makes the key from its argument.
+// time to live and tags. [Cache.GetOrLoadMany] has one call load what is missing of many keys.
+// [Func] caches a whole function and makes the key from its argument.
 //
 // # The bound
 //

@@ -25,6 +25,8 @@ var (
 	ErrSuperseded = errors.New("cache: invalidated since the mark")
 	// ErrKeyTooLong is returned for a key of more than [MaxKeyBytes].
 	ErrKeyTooLong = errors.New("cache: key too long")
+	// ErrTooManyKeys is wrapped by what [Cache.GetOrLoadMany] returns for more than [MaxManyKeys].
+	ErrTooManyKeys = errors.New("cache: too many keys")
 	// ErrNegativeTTL is wrapped by a [TTLError].
 	ErrNegativeTTL = errors.New("cache: negative time to live")
 	// ErrNegativeCost is returned when an entry would cost less than nothing.

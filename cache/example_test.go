@@ -147,3 +147,36 @@ func ExampleCache_GetOrLoadResult() {
 	// 42 false <nil>
 	// 42 true <nil>
 }
+
+// Several values are had by one call for those that are missing.
+func ExampleCache_GetOrLoadMany() {
+	group, err := cache.New(cache.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	users, err := cache.Named(group, "users", cache.Options[string]{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, ids := range [][]string{{"1", "2"}, {"2", "3", "nobody"}} {
+		names, err := users.GetOrLoadMany(context.Background(), ids, cache.EntryOptions{},
+			func(_ context.Context, ids []string) (map[string]string, error) {
+				fmt.Println("asking for", ids)
+				found := map[string]string{}
+				for _, id := range ids {
+					if id != "nobody" {
+						found[id] = "user " + id
+					}
+				}
+				return found, nil
+			})
+		fmt.Println(names, err)
+	}
+	// Output:
+	// asking for [1 2]
+	// map[1:user 1 2:user 2] <nil>
+	// asking for [3 nobody]
+	// map[2:user 2 3:user 3] <nil>
+}

@@ -15,6 +15,8 @@ type flight struct {
 	tags  []tagMark
 	// parent is the load whose loader asked for this one.
 	parent *flight
+	// batch loads the key together with others; it may be nil.
+	batch  *batch
 	cancel context.CancelFunc
 	// done is closed when value and err are set.
 	done  chan struct{}
@@ -53,17 +55,9 @@ func (s *store) load(ctx context.Context, key string, opts EntryOptions, load lo
 	if len(key) > MaxKeyBytes {
 		return answer{}, ErrKeyTooLong
 	}
-	if err := opts.validate(); err != nil {
+	parent, err := s.mayLoad(ctx, opts, key)
+	if err != nil {
 		return answer{}, err
-	}
-	if err := ctx.Err(); err != nil {
-		return answer{}, err
-	}
-	parent, _ := ctx.Value(flightKey{}).(*flight)
-	for f := parent; f != nil; f = f.parent {
-		if f.store == s && f.key == key {
-			return answer{}, ErrRecursiveLoad
-		}
 	}
 	f, found, err := s.join(ctx, &flight{store: s, key: key, opts: opts, parent: parent}, load)
 	switch {
@@ -75,7 +69,7 @@ func (s *store) load(ctx context.Context, key string, opts EntryOptions, load lo
 	a, err := s.await(ctx, f)
 	if a.stale && a.cause == nil { // the second tier had it
 		if e := s.held(key); e != nil {
-			s.refresh(ctx, e, opts, load)
+			s.refresh(ctx, e, opts, load, nil)
 		}
 	}
 	return a, err
@@ -150,8 +144,18 @@ func (s *store) start(ctx context.Context, f *flight, load loader) {
 	ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	ctx = context.WithValue(ctx, flightKey{}, f)
 	s.flights[f.key] = f
+	if f.batch != nil {
+		f.batch.add(f)
+	}
 	s.active.Add(1)
 	go s.fly(ctx, f, load)
+}
+
+// settle says that the flight will not be loaded with its batch, if it has one, unless it is already.
+func (f *flight) settle() {
+	if f.batch != nil {
+		f.batch.settle(f)
+	}
 }
 
 // leave takes a waiter off a load that runs, and cancels the load when it was the last. It
@@ -183,6 +187,7 @@ func (s *store) fly(ctx context.Context, f *flight, load loader) {
 		if v := recover(); v != nil {
 			f.value, f.err, f.entry, f.absent = nil, &PanicError{Value: v, Stack: debug.Stack()}, nil, false
 		}
+		f.settle()
 		s.land(f, s.clock.now()-began)
 	}()
 	if s.shared() {

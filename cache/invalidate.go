@@ -29,6 +29,7 @@ func (s *store) supersede(key string) {
 		f.superseded = true
 		delete(s.flights, key)
 		if f.alone {
+			f.abandoned = true
 			f.cancel()
 		}
 	}

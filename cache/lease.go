@@ -59,6 +59,7 @@ func (s *store) claim(ctx context.Context, f *flight) error {
 			continue
 		}
 		followed = true
+		f.settle()
 		if awaitLanding(ctx, wake, holder.Left) == landedFailed {
 			break // loads it, as the others do
 		}
@@ -95,6 +96,7 @@ func (s *store) revive(f *flight) *flight {
 // joinLate waits for a newer flight.
 func (s *store) joinLate(ctx context.Context, f, newer *flight) error {
 	f.joined = true
+	f.settle()
 	select {
 	case <-newer.done:
 	case <-ctx.Done():
@@ -102,7 +104,7 @@ func (s *store) joinLate(ctx context.Context, f, newer *flight) error {
 			return ctx.Err()
 		}
 	}
-	f.value, f.found = newer.value, newer.found
+	f.value, f.found, f.absent = newer.value, newer.found, newer.absent
 	return newer.err
 }
 

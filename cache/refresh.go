@@ -60,8 +60,8 @@ func (s *store) late(e *entry, now int64, mine *stripe, takesStale bool) (*entry
 }
 
 // refresh has the value of e loaded anew in the background, unless that is under way, has just
-// failed or too many are.
-func (s *store) refresh(ctx context.Context, e *entry, opts EntryOptions, load loader) {
+// failed or too many are. With a batch, load is that of it.
+func (s *store) refresh(ctx context.Context, e *entry, opts EntryOptions, load loader, b *batch) {
 	if s.clock.coarse() < e.again.Load() || opts.validate() != nil {
 		return
 	}
@@ -83,7 +83,7 @@ func (s *store) refresh(ctx context.Context, e *entry, opts EntryOptions, load l
 	s.refreshing++
 	e.again.Store(busy)
 	s.supersede(e.key)
-	f := &flight{store: s, key: e.key, opts: opts, refreshes: e, alone: true}
+	f := &flight{store: s, key: e.key, opts: opts, refreshes: e, alone: true, batch: b}
 	f.timer = time.AfterFunc(RefreshTimeout, func() { s.giveUp(f) })
 	s.start(ctx, f, load)
 }

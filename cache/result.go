@@ -48,7 +48,7 @@ func (c *Cache[V]) further(
 		return c.store.load(ctx, key, opts, untyped)
 	}
 	if load != nil {
-		c.store.refresh(ctx, e, opts, untyped)
+		c.store.refresh(ctx, e, opts, untyped, nil)
 	}
 	return e.answer(c.store.clock.now()), nil
 }
