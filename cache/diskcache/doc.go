@@ -17,7 +17,7 @@
 // # What is in the directory
 //
 // A log: numbered files, to the last of which records are appended. A record is a value, the
-// mark of a removed one, or a generation; the last record of a key counts. An index in memory
+// mark of a removed one, or the generation of a name; the last record of a key counts. An index in memory
 // says where it is, by a 64-bit hash of the key; the key itself is compared when it is read.
 //
 // [Config.MaxBytes] bounds the files together, at every moment: the oldest file, a sixteenth of

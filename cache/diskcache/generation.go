@@ -37,7 +37,7 @@ func newGenerations(cfg Config) generations {
 	}
 }
 
-func nameBytes(name string) int64 { return int64(headBytes + len(name) + tokenLength) }
+func nameBytes(name, token string) int64 { return int64(headBytes + len(name) + len(token)) }
 
 // get is the token of a name, "" when it has none.
 func (g *generations) get(name string) string {
@@ -53,11 +53,12 @@ func (g *generations) get(name string) string {
 func (g *generations) set(name, token string, seg *segment) {
 	known := g.byName[name]
 	if known == nil {
-		g.makeRoom(nameBytes(name))
-		known = &generation{}
+		g.makeRoom(nameBytes(name, token))
+		known = &generation{token: token}
 		g.byName[name] = known
-		g.bytes += nameBytes(name)
+		g.bytes += nameBytes(name, token)
 	}
+	g.bytes += int64(len(token) - len(known.token))
 	known.token, known.seg = token, seg
 	if seg == nil {
 		g.unwritten[name] = struct{}{}
@@ -89,7 +90,7 @@ func (g *generations) makeRoom(bytes int64) {
 				break
 			}
 		}
-		g.bytes -= nameBytes(oldest)
+		g.bytes -= nameBytes(oldest, g.byName[oldest].token)
 		delete(g.byName, oldest)
 		delete(g.unwritten, oldest)
 	}

@@ -20,7 +20,7 @@ const (
 const (
 	headBytes  = 40
 	maxKey     = 1 << 17
-	maxVersion = 64
+	maxVersion = 8 << 10
 )
 
 var errDamaged = errors.New("damaged record")
@@ -28,7 +28,7 @@ var errDamaged = errors.New("damaged record")
 // record is one entry of the log:
 //
 //	0  checksum of all that follows up to the value, and of the number of the file
-//	8  kind, 9 length of the version, 10 two zero bytes
+//	8  kind, 9 a zero byte, 10 length of the version
 //	12 length of the key, 16 length of the value, 20 four zero bytes
 //	24 when it expires, in milliseconds since 1970; 0: never
 //	32 checksum of the value
@@ -50,7 +50,8 @@ func (r record) append(out []byte, file uint64) []byte {
 	at := len(out)
 	out = append(out, make([]byte, headBytes)...)
 	h := out[at:]
-	h[8], h[9] = r.kind, byte(len(r.version))
+	h[8] = r.kind
+	binary.LittleEndian.PutUint16(h[10:], uint16(len(r.version)))
 	binary.LittleEndian.PutUint32(h[12:], uint32(len(r.key)))
 	binary.LittleEndian.PutUint32(h[16:], uint32(len(r.value)))
 	binary.LittleEndian.PutUint64(h[24:], uint64(r.expires))
@@ -73,7 +74,7 @@ func headSum(head []byte, file uint64) uint64 {
 // lengths are those that a head of headBytes tells: up to the value, and of the value. They are
 // not checked, but bounded.
 func lengths(head []byte) (front, value int, err error) {
-	key, version := binary.LittleEndian.Uint32(head[12:]), int(head[9])
+	key, version := binary.LittleEndian.Uint32(head[12:]), int(binary.LittleEndian.Uint16(head[10:]))
 	if key > maxKey || version > maxVersion {
 		return 0, 0, fmt.Errorf("%w: key of %d bytes, version of %d", errDamaged, key, version)
 	}
@@ -85,7 +86,7 @@ func parseFront(front []byte, file uint64) (record, error) {
 	if binary.LittleEndian.Uint64(front) != headSum(front[8:], file) {
 		return record{}, fmt.Errorf("%w: checksum of the head", errDamaged)
 	}
-	version := int(front[9])
+	version := int(binary.LittleEndian.Uint16(front[10:]))
 	return record{
 		kind: front[8], expires: int64(binary.LittleEndian.Uint64(front[24:])),
 		key: string(front[headBytes : len(front)-version]), version: string(front[len(front)-version:]),

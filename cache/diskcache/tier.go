@@ -283,11 +283,16 @@ func (t *Tier) Apply(ctx context.Context, ops []cache.RemoteOp) []error {
 	if l == nil {
 		return all(errs, cache.ErrRemoteUnavailable)
 	}
-	records, durable := t.records(l, ops, errs)
-	if len(records) == 0 {
+	a := applying{
+		log: l, now: time.Now(), versions: map[string]string{}, generations: map[string]string{},
+	}
+	for i, op := range ops {
+		errs[i] = a.apply(op)
+	}
+	if len(a.records) == 0 {
 		return errs
 	}
-	if err := t.write(l, records, durable); err != nil {
+	if err := t.write(l, a.records, a.durable); err != nil {
 		return all(errs, fmt.Errorf("%w: %w", cache.ErrRemoteUnavailable, err))
 	}
 	return errs
@@ -298,56 +303,6 @@ func all(errs []error, err error) []error {
 		errs[i] = err
 	}
 	return errs
-}
-
-// records are what operations write, and whether it must survive a power cut.
-func (t *Tier) records(l *log, ops []cache.RemoteOp, errs []error) (records []record, durable bool) {
-	now := time.Now()
-	versions := map[string]string{} // of what the operations before have written
-	version := func(key string) string {
-		if v, ok := versions[key]; ok {
-			return v
-		}
-		return l.version(key)
-	}
-	for i, op := range ops {
-		r := record{key: op.Key, version: newToken()}
-		switch op.Kind {
-		case cache.RemoteStore, cache.RemoteReplace:
-			if op.Kind == cache.RemoteStore && version(op.Key) != op.Since {
-				errs[i] = cache.ErrSuperseded
-				continue
-			}
-			r.kind, r.version, r.value, r.expires = kindValue, op.Version, op.Value, now.Add(op.TTL).UnixMilli()
-			if int64(r.size()+sealed.size()) > t.cfg.fileSize() || len(r.key) > maxKey || len(r.version) > maxVersion {
-				t.counts.rejected.Add(1)
-				if op.Kind == cache.RemoteStore {
-					continue // what is there may stay
-				}
-				r = record{kind: kindMark, key: op.Key, version: newToken(), expires: now.Add(cache.RemoteMarkTTL).UnixMilli()}
-			}
-			durable = durable || op.Kind == cache.RemoteReplace
-		case cache.RemoteForget:
-			r.kind, r.expires = kindMark, now.Add(cache.RemoteMarkTTL).UnixMilli()
-			durable = true
-		case cache.RemoteDiscard:
-			if version(op.Key) != op.Since {
-				continue
-			}
-			r.kind, r.version = kindNothing, ""
-		case cache.RemoteRenew:
-			for _, name := range op.Names {
-				records = append(records, record{kind: kindGeneration, key: name, version: newToken()})
-			}
-			durable = true
-			continue
-		default: // leases are for several processes
-			continue
-		}
-		versions[op.Key] = r.version
-		records = append(records, r)
-	}
-	return records, durable
 }
 
 // write writes records. When that fails it makes room and tries again; when it fails again all

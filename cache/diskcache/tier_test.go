@@ -74,6 +74,17 @@ func TestOperations(t *testing.T) {
 	if v := look(); v.Generations[0] == first.Generations[0] || v.Generations[1] != first.Generations[1] {
 		t.Errorf("after a renewal of g: %v, before %v", v.Generations, first.Generations)
 	}
+	second := look().Generations[1]
+	amend := func(since, value string) cache.RemoteOp {
+		return cache.RemoteOp{Kind: cache.RemoteAmend, Names: []string{"n:c"}, Since: since, Value: []byte(value)}
+	}
+	apply(cache.ErrSuperseded, amend("another", "lost"))
+	long := second + "\x00" + strings.Repeat("pattern", 300)
+	apply(nil, amend(second, long))
+	restart()
+	if v := look(); v.Generations[1] != long {
+		t.Errorf("after an amendment: %.60q", v.Generations[1])
+	}
 	apply(nil, cache.RemoteOp{Kind: cache.RemoteDiscard, Since: "4"})
 	restart()
 	if v := look(); v.Value != nil || v.Version != "" {
