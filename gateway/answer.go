@@ -22,6 +22,7 @@ type answer struct {
 	status       int
 	header       http.Header
 	body         []byte
+	form         form          // of an answer to a question
 	born         time.Time     // when its age was zero
 	lifetime     time.Duration // the age up to which it is fresh
 	noCache      bool          // it must be revalidated each time
@@ -34,6 +35,8 @@ type answer struct {
 
 // credentials are the headers that say who asks.
 var credentials = []string{"Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key", "Api-Key"}
+
+func isCredential(name string) bool { return slices.Contains(credentials, name) }
 
 // identified reports whether a request says who asks. It goes by what the client sent: a header
 // that it lists in Connection does not reach the server, and still says so.
@@ -187,6 +190,11 @@ func (a *answer) response(req *http.Request, now time.Time) *http.Response {
 		return a.respond(req, http.StatusNotModified, a.header304(), nil, now)
 	}
 	h, body := a.ownHeader(), a.body
+	if isStream(h) { // it comes as one that does not know its length
+		res := a.respond(req, a.status, h, body, now)
+		res.ContentLength = -1
+		return res
+	}
 	if a.status != http.StatusNoContent {
 		h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	}
@@ -245,7 +253,7 @@ func (a *answer) respond(req *http.Request, status int, h http.Header, body []by
 
 // notModified evaluates the conditions of a request (RFC 9111 section 4.3.2).
 func (a *answer) notModified(h http.Header) bool {
-	if a.status != http.StatusOK {
+	if a.status != http.StatusOK || a.form != formNone {
 		return false
 	}
 	if conditions, ok := h["If-None-Match"]; ok {

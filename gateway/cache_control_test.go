@@ -121,7 +121,7 @@ func requestFor(host, target, query string) (*http.Request, bool) {
 	if err != nil {
 		return nil, false
 	}
-	x := &exchange{request: r, cfg: &Config{}}
+	x := &exchange{request: r, cfg: &settings{}}
 	if x.check() != nil {
 		return nil, false
 	}

@@ -39,6 +39,9 @@ func (c *caching) RoundTrip(req *http.Request) (*http.Response, error) {
 		x.outcome = outcomeMethod
 		return c.next.RoundTrip(req)
 	default:
+		if route := x.cfg.post(req); route != nil {
+			return c.ask(req, route)
+		}
 		x.outcome = outcomeMethod
 		return c.unsafe(req)
 	}
@@ -78,6 +81,7 @@ func bypasses(req *http.Request) bool {
 
 // hit answers from the cache.
 func (x *exchange) hit(a *answer, req *http.Request, now time.Time) *http.Response {
+	x.spared(a, true)
 	x.freshFor = a.lifetime - a.age(now)
 	return a.response(req, now)
 }
@@ -115,6 +119,7 @@ func (c *caching) together(req *http.Request, asked directives, l look) (*http.R
 		now := time.Now()
 		if a := f.answer; a != nil && a.answers(req.Header) && a.fresh(now, asked) {
 			x.outcome = outcomeCollapsed
+			x.spared(a, false)
 			return f.ride(req, now), nil
 		}
 		f.leave()
@@ -165,9 +170,8 @@ func (c *caching) lead(req *http.Request, asked directives, l look, f *flight) (
 		return ride.pass(res)
 	}
 	c.flights.note(l.key, true)
-	keep := func(a *answer) { c.keep.put(f, l, a, req.Header, since) }
+	keep := func(a *answer) { c.keep.put(f, l, x.priced(req, a), req.Header, since) }
 	return ride.share(res, &filling{answer: a, sent: at.sent, keep: keep}) //nolint:contextcheck // the ride has the request
-
 }
 
 // times are when a request was sent and its answer came.

@@ -33,6 +33,7 @@ type wireAnswer struct {
 	StaleOnError int64   `json:"stale_on_error,omitempty"` // nanoseconds
 	Took         int64   `json:"took,omitempty"`           // nanoseconds
 	Price        float64 `json:"price,omitempty"`          // dollars
+	Form         form    `json:"form,omitempty"`
 }
 
 var (
@@ -59,6 +60,7 @@ func (pageCodec) Encode(p *page) ([]byte, error) {
 			Vary: a.vary, Values: a.values, Status: a.status, Header: a.header, Born: a.born.UnixNano(),
 			Lifetime: int64(a.lifetime), NoCache: a.noCache, Shared: a.shared, Length: len(a.body),
 			StaleWhile: int64(a.staleWhile), StaleOnError: int64(a.staleOnError), Took: int64(a.took), Price: a.price,
+			Form: a.form,
 		})
 		size += len(a.body)
 	}
@@ -105,14 +107,15 @@ func (pageCodec) Decode(data []byte) (*page, error) {
 	p, rest := &page{}, data[end+1:]
 	for _, v := range w.Variants {
 		if v.Length < 0 || v.Length > len(rest) || len(v.Vary) != len(v.Values) || !cacheableStatus(v.Status) ||
-			v.Header == nil || v.Lifetime < 0 || v.StaleWhile < 0 || v.StaleOnError < 0 || v.Took < 0 || v.Price < 0 {
+			v.Header == nil || v.Lifetime < 0 || v.StaleWhile < 0 || v.StaleOnError < 0 || v.Took < 0 || v.Price < 0 ||
+			v.Form < formNone || v.Form > formStreamUsage {
 			return nil, errPage
 		}
 		p.variants = append(p.variants, &answer{
 			vary: v.Vary, values: v.Values, status: v.Status, header: v.Header, born: time.Unix(0, v.Born),
 			lifetime: time.Duration(v.Lifetime), noCache: v.NoCache, shared: v.Shared,
 			staleWhile: time.Duration(v.StaleWhile), staleOnError: time.Duration(v.StaleOnError),
-			took: time.Duration(v.Took), price: v.Price, body: rest[:v.Length:v.Length],
+			took: time.Duration(v.Took), price: v.Price, form: v.Form, body: rest[:v.Length:v.Length],
 		})
 		rest = rest[v.Length:]
 	}

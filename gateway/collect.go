@@ -50,6 +50,14 @@ func singles() []single {
 		counter("cache_stored_total", "Answers kept in the cache.", func(s Stats) uint64 { return s.CacheStored }),
 		counter("cache_rejected_total", "Answers that could be kept but found no room.",
 			func(s Stats) uint64 { return s.CacheRejected }),
+		{
+			describe("cache_saved_seconds_total", "Time that servers took to make the answers that came from the cache instead."),
+			prometheus.CounterValue, func(s Stats) float64 { return s.SavedSeconds },
+		},
+		{
+			describe("cache_saved_dollars_total", "Price, where known, of answers that came from the cache or from a request shared with others."),
+			prometheus.CounterValue, func(s Stats) float64 { return s.SavedDollars },
+		},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -48,6 +49,9 @@ type Config struct {
 	DrainTimeout time.Duration `conf:"drain_timeout"`
 	// CacheMaxBodyBytes bounds the body of an answer that is kept. Zero means 1 MiB.
 	CacheMaxBodyBytes int64 `conf:"cache_max_body_bytes"`
+	// CachePost are routes of POST requests that change nothing and whose answers are kept, such as
+	// embeddings. Empty means none.
+	CachePost []PostRoute `conf:"cache_post"`
 }
 
 // WithDefaults returns c with its zero fields replaced by the defaults.
@@ -61,13 +65,17 @@ func (c Config) WithDefaults() Config {
 	c.IdleTimeout = cmp.Or(c.IdleTimeout, DefaultIdleTimeout)
 	c.DrainTimeout = cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
 	c.CacheMaxBodyBytes = cmp.Or(c.CacheMaxBodyBytes, DefaultCacheMaxBodyBytes)
+	c.CachePost = slices.Clone(c.CachePost)
+	for i, r := range c.CachePost {
+		c.CachePost[i] = r.withDefaults()
+	}
 	return c
 }
 
 // Validate names every fault of c at once, each beginning with its key; nil means none.
 func (c Config) Validate() error {
 	c = c.WithDefaults()
-	errs := []error{validateListen(c.Listen)}
+	errs := []error{validateListen(c.Listen), validatePost(c.CachePost)}
 	for _, d := range []struct {
 		key   string
 		value time.Duration

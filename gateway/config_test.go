@@ -1,9 +1,12 @@
 package gateway_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/sentientcore/upshift/gateway"
 )
@@ -19,8 +22,21 @@ func TestDefaults(t *testing.T) {
 	if err := (gateway.Config{}).Validate(); err != nil {
 		t.Error(err)
 	}
-	if again := c.WithDefaults(); again != c {
-		t.Errorf("%+v became %+v", c, again)
+	c.CachePost = []gateway.PostRoute{{Path: "/v1/embeddings"}, {Path: "/v1/messages"}}
+	given := slices.Clone(c.CachePost)
+	d := c.WithDefaults()
+	if diff := cmp.Diff(given, c.CachePost); diff != "" {
+		t.Errorf("the caller's routes were changed: %s", diff)
+	}
+	want := []gateway.PostRoute{
+		{Path: "/v1/embeddings", When: "always", TTL: time.Hour, Cache: "embeddings"},
+		{Path: "/v1/messages", When: "temperature_zero", TTL: time.Hour, Cache: "responses"},
+	}
+	if diff := cmp.Diff(want, d.CachePost); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(d, d.WithDefaults()); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -28,14 +44,19 @@ func TestValidateNamesEveryFault(t *testing.T) {
 	t.Parallel()
 	err := gateway.Config{
 		Listen: "nowhere", MaxConnections: -1, MaxBodyBytes: -1, BodyTimeout: -1, WriteTimeout: -1, ResponseTimeout: -1,
-		IdleTimeout: -1, DrainTimeout: -1, CacheMaxBodyBytes: -1,
+		IdleTimeout: -1, DrainTimeout: -1, CacheMaxBodyBytes: -1, CachePost: []gateway.PostRoute{
+			{Path: "v1"},
+			{Path: "/[", When: "never", TTL: -1, Cache: "a b", IgnoreHeaders: []string{"X Y"}},
+			{Path: "/v1/*", IgnoreHeaders: []string{"authorization"}},
+		},
 	}.Validate()
 	if err == nil {
 		t.Fatal("no error")
 	}
 	for _, key := range []string{
 		"listen", "max_connections", "max_body_bytes", "body_timeout", "write_timeout", "response_timeout", "idle_timeout",
-		"drain_timeout", "cache_max_body_bytes",
+		"drain_timeout", "cache_max_body_bytes", "cache_post[0].path", "cache_post[1].path", "cache_post[1].when",
+		"cache_post[1].ttl", "cache_post[1].cache", "cache_post[1].ignore_headers", "cache_post[2].ignore_headers",
 	} {
 		if !strings.Contains(err.Error(), "gateway."+key+": must ") {
 			t.Errorf("%s is not named in:\n%v", key, err)

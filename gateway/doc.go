@@ -65,6 +65,21 @@
 // on by itself, and a key known not to be shareable is never waited for. Cache-Status (RFC 9211)
 // tells what happened.
 //
+// # Answers to POST
+//
+// On the routes of [Config.CachePost] a POST that depends on itself alone is a question: its key
+// is a SHA-256 over host, path, query, the members of its JSON body and every header that is not
+// known to change nothing, so that who asks is always a part of it. Headers count as the client
+// sent them; a request that hides some from the server, by listing them in Connection, is none.
+// Only a complete 200 is kept, of which the headers that are true for whoever gets it later.
+//
+// An answer is kept in the form in which it came: a stream of events or one object. It is given
+// byte for byte in that form, and turned into the other for OpenAI's chat completions and
+// Anthropic's messages if nothing is lost by it; otherwise the servers are asked for the other
+// form, which is kept beside the first. Failures go to all who waited for them.
+//
+// What hits spared of the servers' time and, with [Parts.Price], of money is counted.
+//
 // # What it measures
 //
 // Requests by status class, durations (of an event stream: to its first byte), time to the
@@ -75,6 +90,7 @@
 //
 // # What it does not do
 //
-// It ends no TLS, knows no tenants, and does not look into bodies: tokens and their cost are
-// not counted. It trusts no proxy in front of it to say who the client was.
+// It ends no TLS, does not know the names of tenants, and does not look into bodies but those of
+// the routes above: tokens are not counted. A log probability, a citation or what else only one
+// server's format knows is not turned into the other form. Range goes to the servers. It trusts no proxy in front of it to say who the client was.
 package gateway

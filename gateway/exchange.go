@@ -19,7 +19,7 @@ const statusGone = 499
 type exchange struct {
 	context.Context
 	g       *Gateway
-	cfg     *Config
+	cfg     *settings
 	request *http.Request
 	writer  writer
 	id      string
@@ -31,6 +31,10 @@ type exchange struct {
 	freshFor time.Duration
 	// forwardStatus is what the servers answered when a kept answer stood in; zero: nothing.
 	forwardStatus int
+	// asks says that this is a POST of a route whose answers are kept; detail is why it is not
+	// answered from the cache.
+	asks   bool
+	detail string
 
 	underscores bool // some header name has one
 	close       bool

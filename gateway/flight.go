@@ -26,10 +26,11 @@ type flight struct {
 	// opened is closed when the fields below are known, landed when nothing more comes of it.
 	opened, landed chan struct{}
 	// answer is what came, without its body while that still comes: then it is in body. Nil
-	// means that there is nothing to share.
+	// means that there is nothing to share; err is then why, of a question that all ask alike.
 	answer *answer
 	body   *broadcast
 	length int64 // of body; below zero: not said
+	err    error
 	// unshareable says that waiting for another one makes no sense.
 	unshareable bool
 

@@ -17,9 +17,11 @@ import (
 // [http.Handler] and a [github.com/prometheus/client_golang/prometheus.Collector], and safe
 // for concurrent use. Make one with [New].
 type Gateway struct {
-	config atomic.Pointer[Config]
+	config atomic.Pointer[settings]
 	logger *slog.Logger
 	proxy  *httputil.ReverseProxy
+	cache  *cache.Group // nil: none
+	price  func(*http.Request, Answer) (dollars float64, known bool)
 	routes routes
 	count  counters
 	door   doorkeeper
@@ -36,8 +38,12 @@ type Parts struct {
 	// Pool sends a request to one of the servers; *balancer.Pool is meant, any RoundTripper
 	// serves. It must not follow redirects or change bodies. Nil: every request is answered 503.
 	Pool http.RoundTripper
-	// Cache keeps answers, in its cache named "responses". Nil: nothing is kept.
+	// Cache keeps answers, in its cache named "responses" and those that [Config.CachePost] names.
+	// Nil: nothing is kept.
 	Cache *cache.Group
+	// Price says what the servers ask for an answer that is about to be kept, in dollars, or that
+	// it is not known. It may be called at any time, by many at once. Nil: no price is known.
+	Price func(*http.Request, Answer) (dollars float64, known bool)
 	// Profiler records each route. Nil: nobody does.
 	Profiler *profiler.Profiler
 	// Logger gets faults of the gateway itself. Nil discards them.
@@ -52,13 +58,14 @@ func New(cfg Config, parts Parts) (*Gateway, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	cfg = cfg.WithDefaults()
 	if parts.Logger == nil {
 		parts.Logger = slog.New(slog.DiscardHandler)
 	}
-	g := &Gateway{logger: parts.Logger, idle: make(chan struct{}, 1)}
+	g := &Gateway{logger: parts.Logger, cache: parts.Cache, price: parts.Price, idle: make(chan struct{}, 1)}
 	g.door.g = g
-	g.config.Store(&cfg)
+	if err := g.put(cfg); err != nil {
+		return nil, err
+	}
 	var next http.RoundTripper = noPool{}
 	if parts.Pool != nil {
 		next = &upstream{pool: parts.Pool}
@@ -75,14 +82,22 @@ func New(cfg Config, parts Parts) (*Gateway, error) {
 	return g, nil
 }
 
-// Apply changes the configuration; it fails only on an invalid one, and then changes
-// nothing. Requests under way keep the one they began with; Listen stays as it was.
+// Apply changes the configuration; it fails only on an invalid one, or one that names a cache that
+// holds something else, and then changes nothing. Requests under way keep the one they began with; Listen stays as it was.
 func (g *Gateway) Apply(cfg Config) error {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
-	cfg = cfg.WithDefaults()
-	g.config.Store(&cfg)
+	return g.put(cfg)
+}
+
+// put puts a valid configuration in force.
+func (g *Gateway) put(cfg Config) error {
+	s, err := newSettings(cfg.WithDefaults(), g.cache, &g.count)
+	if err != nil {
+		return err
+	}
+	g.config.Store(s)
 	return nil
 }
 

@@ -83,9 +83,11 @@ func judge(key string, p *page, req *http.Request, asked directives, now time.Ti
 // put keeps an answer, unless the target was forgotten since the mark or the flight was
 // superseded.
 func (k *keeper) put(f *flight, l look, a *answer, h http.Header, since cache.Mark) {
-	now := time.Now()
-	next := l.page.with(a, h, now)
-	ttl := next.keepFor(now)
+	k.set(f, l.key, l.page.with(a, h, time.Now()), since)
+}
+
+func (k *keeper) set(f *flight, key string, next *page, since cache.Mark) {
+	ttl := next.keepFor(time.Now())
 	if ttl <= 0 {
 		return
 	}
@@ -94,7 +96,7 @@ func (k *keeper) put(f *flight, l look, a *answer, h http.Header, since cache.Ma
 	if f.superseded {
 		return
 	}
-	switch err := k.pages.Set(l.key, next, cache.EntryOptions{TTL: ttl, Since: since}); {
+	switch err := k.pages.Set(key, next, cache.EntryOptions{TTL: ttl, Since: since}); {
 	case err == nil:
 		k.count.stored.Add(1)
 	case !errors.Is(err, cache.ErrSuperseded):

@@ -88,11 +88,17 @@ var cacheStatuses = [outcomes]string{ // #nosec G101 -- no credentials, only wor
 
 func (x *exchange) cacheStatus() string {
 	s := cacheStatuses[x.outcome]
+	if x.asks {
+		s = strings.Replace(s, "uri-miss", "miss", 1)
+	}
 	switch {
 	case x.outcome == outcomeHit || x.outcome == outcomeStaleWhile:
 		s += strconv.FormatInt(int64(x.freshFor/time.Second), 10)
 	case x.outcome == outcomeStaleError && x.forwardStatus > 0:
 		s += "; fwd-status=" + strconv.Itoa(x.forwardStatus)
+	}
+	if x.detail != "" {
+		s += "; detail=" + x.detail
 	}
 	return s
 }

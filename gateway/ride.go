@@ -133,7 +133,7 @@ func (c *caching) refresh(req *http.Request, l look) {
 	if base, ok := req.Context().Value(baseKey{}).(context.Context); ok {
 		stop = context.AfterFunc(base, cancel) //nolint:contextcheck // the server's end is its end
 	}
-	out := req.Clone(x)
+	out := req.Clone(x) //nolint:contextcheck // the exchange is the context
 	out.Method = http.MethodGet
 	removeHeaders(out.Header, []string{"If-None-Match", "If-Modified-Since"})
 	x.g.count.inFlight.Add(1)

@@ -39,6 +39,7 @@ type options struct {
 	group   *cache.Group      // instead of one in memory
 	pool    http.RoundTripper // instead of a pool over the servers
 	retries int
+	price   func(*http.Request, gateway.Answer) (float64, bool)
 	logger  *slog.Logger
 }
 
@@ -50,7 +51,7 @@ func newRig(t *testing.T, o options, urls ...string) *rig {
 	if r.prof, err = profiler.New(profiler.Config{}); err != nil {
 		t.Fatal(err)
 	}
-	parts := gateway.Parts{Profiler: r.prof, Logger: o.logger, Pool: o.pool}
+	parts := gateway.Parts{Profiler: r.prof, Logger: o.logger, Pool: o.pool, Price: o.price}
 	if r.cache = o.group; r.cache == nil && !o.noCache {
 		if r.cache, err = cache.New(cache.Config{}); err != nil {
 			t.Fatal(err)

@@ -31,6 +31,10 @@ type Stats struct {
 	// CacheStored are answers that were kept, CacheRejected those that found no room.
 	CacheStored   uint64 `json:"cache_stored"`
 	CacheRejected uint64 `json:"cache_rejected"`
+	// SavedSeconds is the time that servers took to make the answers that came from the cache
+	// instead, SavedDollars what is known of their price, that of shared requests included.
+	SavedSeconds float64 `json:"saved_seconds"`
+	SavedDollars float64 `json:"saved_dollars"`
 	// MeanSeconds is the mean duration of requests, MeanFirstByteSeconds that to the first byte
 	// of the answer, MeanOverheadSeconds what the gateway itself took until the headers.
 	MeanSeconds          float64 `json:"mean_seconds"`
@@ -53,6 +57,8 @@ type counters struct {
 	bytesIn, bytesOut, stored, rejected               atomic.Uint64
 	shed                                              atomic.Uint64
 	inFlight, streamsActive, upgradesActive, connsNow atomic.Int64
+	timeSaved                                         atomic.Int64 // nanoseconds
+	moneySaved                                        sum          // dollars
 	duration, firstByte, overhead                     histogram
 }
 
@@ -125,6 +131,7 @@ func (g *Gateway) Stats() Stats {
 		Upgrades: c.upgrades.Load(), UpgradesActive: c.upgradesActive.Load(),
 		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(),
 		CacheStored: c.stored.Load(), CacheRejected: c.rejected.Load(),
+		SavedSeconds: c.secondsSaved(), SavedDollars: c.moneySaved.value(),
 		MeanSeconds: c.duration.mean(), MeanFirstByteSeconds: c.firstByte.mean(), MeanOverheadSeconds: c.overhead.mean(),
 		Connections: c.connsNow.Load(), ConnectionsShed: c.shed.Load(), Draining: g.draining.Load(),
 	}
