@@ -26,6 +26,12 @@ type CacheFigures struct {
 	MissCount          uint64  `json:"miss_count"`
 	// AverageAccessTime is in seconds.
 	AverageAccessTime float64 `json:"average_access_time"`
+	// TimeSaved are the seconds of loads that hits spared, MoneySaved their prices, in the unit of
+	// the cache.
+	TimeSaved  float64 `json:"time_saved"`
+	MoneySaved float64 `json:"money_saved"`
+	// Policy is the plan of eviction in force in one cache.
+	Policy string `json:"policy,omitempty"`
 }
 
 // CacheStats is the whole cache.
@@ -85,6 +91,7 @@ func cacheView(c cache.Stats) CacheStats {
 			HitRate: c.HitRatio, MissRate: c.MissRatio, TotalRequests: c.Requests, CacheSize: c.Bytes, MaxSize: c.MaxBytes,
 			MemoryUsagePercent: 100 * c.MemoryUsageRatio, TotalEntries: c.Entries, Evictions: c.Evictions,
 			HitCount: c.Hits, MissCount: c.Misses, AverageAccessTime: c.MeanAccessSeconds,
+			TimeSaved: c.TimeSaved, MoneySaved: c.MoneySaved,
 		},
 		Caches: make(map[string]CacheFigures, len(c.Caches)),
 		RedisCache: RedisCache{
@@ -104,7 +111,7 @@ func figuresOf(n cache.NamedStats) CacheFigures {
 	f := CacheFigures{
 		HitRate: n.HitRatio, MissRate: n.MissRatio, TotalRequests: n.Requests, CacheSize: n.Bytes, MaxSize: n.MaxBytes,
 		TotalEntries: n.Entries, Evictions: n.Evictions, HitCount: n.Hits, MissCount: n.Misses,
-		AverageAccessTime: n.MeanAccessSeconds,
+		AverageAccessTime: n.MeanAccessSeconds, TimeSaved: n.TimeSaved, MoneySaved: n.MoneySaved, Policy: n.Policy,
 	}
 	if n.MaxBytes > 0 {
 		f.MemoryUsagePercent = 100 * float64(n.Bytes) / float64(n.MaxBytes)

@@ -162,11 +162,16 @@ func TestUnits(t *testing.T) {
 	t.Parallel()
 	c := cacheView(cache.Stats{
 		HitRatio: 0.75, MissRatio: 0.25, Requests: 8, Hits: 6, Misses: 2, Bytes: 1000, MaxBytes: 4000, MemoryUsageRatio: 0.25,
-		MeanAccessSeconds: 0.002, Caches: map[string]cache.NamedStats{"responses": {HitRatio: 0.5}},
+		MeanAccessSeconds: 0.002, TimeSaved: 3, MoneySaved: 0.5,
+		Caches: map[string]cache.NamedStats{"responses": {HitRatio: 0.5, TimeSaved: 3, MoneySaved: 0.5, Policy: "worth"}},
 	})
 	if c.HitRate != 0.75 || c.MissRate != 0.25 || c.CacheSize != 1000 || c.MemoryUsagePercent != 25 ||
 		c.AverageAccessTime != 0.002 || c.Caches["responses"].HitRate != 0.5 || !c.Enabled {
 		t.Errorf("cache %+v", c)
+	}
+	if f := c.Caches["responses"]; c.TimeSaved != 3 || c.MoneySaved != 0.5 || f.TimeSaved != 3 || f.MoneySaved != 0.5 ||
+		f.Policy != "worth" {
+		t.Errorf("savings of the cache %+v", c)
 	}
 	var d postgres.Stats
 	d.Connected, d.SlowQueries, d.IndexRecommendations = true, 3, 2

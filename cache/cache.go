@@ -51,6 +51,10 @@ type Options[V any] struct {
 	// Cost returns the bytes that a value takes in memory. It must not be negative nor change
 	// while the value is stored. Nil means [SizeOf].
 	Cost func(value V) int64
+	// Price returns what a value cost to make, in a unit that is the same for the whole cache, such
+	// as dollars; zero means not known. Entries that save more for the room they take are kept
+	// rather. Nil means that the time of the load is the price.
+	Price func(value V) float64
 	// Codec makes values bytes for the group's second tier. Nil keeps the cache in memory alone.
 	Codec Codec[V]
 	// Absent reports whether an error of a load says that its key has no value, like [ErrAbsent],
@@ -77,11 +81,15 @@ func Named[V any](g *Group, name string, opts Options[V]) (*Cache[V], error) {
 	if opts.Cost != nil {
 		cost = func(value any) int64 { return opts.Cost(typed[V](value)) }
 	}
+	var price func(any) float64
+	if opts.Price != nil {
+		price = func(value any) float64 { return opts.Price(typed[V](value)) }
+	}
 	codec := codecOf(opts.Codec)
 	if codec != nil && len(codec.format) > maxFormat {
 		return nil, fmt.Errorf("%w: %q", ErrBadFormat, codec.format)
 	}
-	s, err := g.named(name, kind{reflect.TypeFor[V](), opts.Limits, cost, codec, opts.Absent})
+	s, err := g.named(name, kind{reflect.TypeFor[V](), opts.Limits, cost, price, codec, opts.Absent})
 	if err != nil {
 		return nil, err
 	}
@@ -124,13 +132,13 @@ func (c *Cache[V]) Shared() bool { return c.store.shared() }
 
 // Set stores a value in the place of what key had. A value that is refused, with
 // [TooLargeError], leaves key without one. Other errors change nothing: [ErrKeyTooLong],
-// [TTLError], [ErrNegativeCost], and [ErrSuperseded] for a mark that is out of date.
+// [TTLError], [ErrNegativeCost], [ErrBadPrice], and [ErrSuperseded] for a mark that is out of date.
 func (c *Cache[V]) Set(key string, value V, opts EntryOptions) error {
 	if err := opts.validate(); err != nil {
 		return err
 	}
 	opts.Tags = distinct(opts.Tags)
-	e, err := c.store.newEntry(key, value, opts.Tags)
+	e, err := c.store.newEntry(key, value, opts.Tags, made{opts.LoadTime, opts.Price})
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,8 @@ var (
 	descAbsent       = desc("loads_absent_total", "Loads that found that the key has no value.", "cache")
 	descActive       = desc("loads_active", "Loads that run.", "cache")
 	descLoading      = desc("load_seconds_total", "Time spent in loads that ended.", "cache")
+	descTimeSaved    = desc("time_saved_seconds_total", "Time of loads that hits spared.", "cache")
+	descMoneySaved   = desc("money_saved_total", "Prices of values that hits spared, in the unit of the cache.", "cache")
 	descRemoteUp     = desc("remote_connected", "Whether the second tier answers and is heard: 1 or 0.")
 	descRemoteHits   = desc("remote_hits_total", "Lookups in the second tier that found a value.")
 	descRemoteMisses = desc("remote_misses_total", "Lookups in the second tier that found none.")
@@ -53,7 +55,7 @@ func (g *Group) Describe(ch chan<- *prometheus.Desc) {
 		descBudget, descTags, descEntries, descMaxEntries, descBytes, descMaxBytes, descHits, descMisses,
 		descEvictions, descExpirations, descInvalid, descRejections, descLoads, descLoadErrors, descSuperseded,
 		descStale, descRefreshes, descRefreshErrs, descRefreshSkips, descNegativeHits, descNegative, descAbsent,
-		descActive, descLoading, descAccess, descRemoteUp, descRemoteHits, descRemoteMisses, descRemoteErrors,
+		descActive, descLoading, descTimeSaved, descMoneySaved, descAccess, descRemoteUp, descRemoteHits, descRemoteMisses, descRemoteErrors,
 		descRemoteBad, descRemoteStored, descRemoteDrops, descRemoteHeard, descRemoteLed, descRemoteSpared,
 	} {
 		ch <- d
@@ -120,6 +122,8 @@ func (g *Group) Collect(ch chan<- prometheus.Metric) {
 		counter(descAbsent, float64(n.LoadsAbsent), name)
 		gauge(descActive, float64(n.LoadsActive), name)
 		counter(descLoading, n.loadSeconds, name)
+		counter(descTimeSaved, n.TimeSaved, name)
+		counter(descMoneySaved, n.MoneySaved, name)
 		ch <- prometheus.MustNewConstHistogram(descAccess, n.AccessSamples, n.accessSeconds, n.accessBuckets, name)
 	}
 }

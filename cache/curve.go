@@ -38,7 +38,8 @@ const present = 2
 // Efficient MRC Construction with SHARDS, FAST 2015). Of a small cache all keys are; there are
 // fewer as soon as a model holds too much or lookups come too fast.
 type curve struct {
-	seed  maphash.Seed
+	// hash is that of a key, which decides whether it is in the sample.
+	hash  func(key string) uint64
 	clock *clock
 	sum   func() (hits, misses uint64)
 	// below is the first hash, in its upper 32 bits, that is in no sample.
@@ -63,17 +64,17 @@ type pace struct {
 }
 
 func newCurve(c *clock, sum func() (hits, misses uint64)) *curve {
-	v := &curve{seed: maphash.MakeSeed(), clock: c, sum: sum, pace: pace{began: c.now(), left: ratePeriod, settled: c.now()}}
+	seed := maphash.MakeSeed()
+	hash := func(key string) uint64 { return maphash.String(seed, key) }
+	v := &curve{hash: hash, clock: c, sum: sum, pace: pace{began: c.now(), left: ratePeriod, settled: c.now()}}
 	for i := range v.models {
+		v.models[i].order.plan = plans[0]
 		v.models[i].reset()
 		v.models[i].below = allHashes
 	}
 	v.below.Store(allHashes)
 	return v
 }
-
-// hash is that of a key, which decides whether it is in the sample.
-func (v *curve) hash(key string) uint64 { return maphash.String(v.seed, key) }
 
 // follows reports whether the key of a hash is in the sample of a model.
 func (v *curve) follows(hash uint64) bool { return hash>>32 < v.below.Load() }
@@ -158,6 +159,15 @@ func (v *curve) clear() {
 	defer v.mu.Unlock()
 	for i := range v.models {
 		v.models[i].reset()
+	}
+}
+
+// adopt has the models evict by another plan.
+func (v *curve) adopt(p plan) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for i := range v.models {
+		v.models[i].order.plan = p
 	}
 }
 

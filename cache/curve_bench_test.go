@@ -14,7 +14,7 @@ func BenchmarkCurve(b *testing.B) {
 		keys := zipf(1, 1<<20, 1)
 		entries := make([]*entry, 50_000)
 		for i := range entries {
-			entries[i] = &entry{hash: v.hash(string(rune(i))), bytes: 300, life: life{stale: int64(time.Hour)}}
+			entries[i] = &entry{node: node{hash: v.hash(string(rune(i))), bytes: 300, saves: 1}, life: life{stale: int64(time.Hour)}}
 		}
 		b.ReportAllocs()
 		i := 0

@@ -24,6 +24,7 @@ func curveOf(t *testing.T, cfg Config, trace []int) (points []CurvePoint) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(t, cfg, Options[int]{Cost: func(int) int64 { return 100 }})
+		comparableCaches(c.store)
 		n := 0
 		hitRatio(trace, func(key string) bool {
 			if n++; n%(SampleRate/2) == 0 {
@@ -40,6 +41,13 @@ func curveOf(t *testing.T, cfg Config, trace []int) (points []CurvePoint) {
 	return points
 }
 
+// comparableCaches has caches of different sizes decide alike: by one hash, and by one plan, since at
+// another size another may be the better one.
+func comparableCaches(s *store) {
+	fixedHash(s)
+	s.tuner.seen = math.MinInt
+}
+
 // checkCurve compares a curve with real caches of its sizes. Where all keys are followed it is
 // nearly exact; else its own error, three times over, is allowed too.
 func checkCurve(t *testing.T, cfg Config, trace []int) {
@@ -49,6 +57,7 @@ func checkCurve(t *testing.T, cfg Config, trace []int) {
 		at := cfg
 		at.MaxEntries, at.MaxBytes = int(p.Scale*float64(cfg.MaxEntries)), int64(p.Scale*float64(cfg.MaxBytes))
 		c := newCache(t, at, Options[int]{Cost: func(int) int64 { return 100 }})
+		comparableCaches(c.store)
 		c.store.curve.below.Store(0) // it needs none
 		want := hitRatio(trace, func(key string) bool {
 			_, ok := c.Get(key)
@@ -203,6 +212,9 @@ func TestCurveFollowsInvalidations(t *testing.T) {
 	t.Parallel()
 	g := newGroup(t, Config{MaxEntries: 10})
 	c := named(t, g, "test", Options[int]{})
+	comparableCaches(c.store)
+	c.store.order.plan = plans[len(plans)-1] // what came last stays
+	c.store.curve.adopt(c.store.order.plan)
 	held := func() (n int) {
 		for i := range c.store.curve.models {
 			n += len(c.store.curve.models[i].table)
@@ -331,7 +343,7 @@ func TestCurveMemory(t *testing.T) {
 	v := newCurve(newClock(), func() (hits, misses uint64) { return 0, 0 })
 	v.resize(limits{maxEntries: 100_000, maxBytes: maxBytes / 8}, 1)
 	for i := range 1_000_000 {
-		e := entry{hash: v.hash(strconv.Itoa(i)), bytes: 300, life: life{stale: int64(time.Hour)}}
+		e := entry{node: node{hash: v.hash(strconv.Itoa(i)), bytes: 300, saves: 1}, life: life{stale: int64(time.Hour)}}
 		if v.follows(e.hash) {
 			v.pace.left = ratePeriod
 			v.lookup("", &e)

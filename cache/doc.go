@@ -35,9 +35,22 @@
 // not used: it evicts after the fact, at times half as much again as its maximum later, and sizes
 // its parts by a maximum in one unit, so that it cannot serve two bounds; asked only for its
 // coldest entry while the other bound was the one that is reached, it lost up to 10 points of hit
-// ratio. The order of eviction is S3-FIFO, within a point of otter's or above it on all traces
-// tried but one: a loop over more keys than fit, where it finds nothing and otter half. Run
-// go test -run HitRatio -v for the comparison.
+// ratio.
+//
+// # What leaves
+//
+// No policy of eviction is good for all traffic, so a cache has five and plays each, for a sample of its
+// keys, in a cache of the same scale without values; the one that would have saved most is in force
+// ([NamedStats.Policy]). The sample takes half a megabyte at most, which is not accounted. A hit takes
+// part with one word that is set, no lock and no buffer.
+//
+// To save is to spare loads. What a load is worth is its price: dollars, or whatever unit
+// [Options.Price] or [EntryOptions.Price] gives it in, the same for all entries of a cache; without
+// that the time it took, as far as times of a key agree, since a backend that is slow now and then says
+// nothing of the key. Loads quicker than a millisecond count the same. Where bytes are the bound
+// that is reached, an entry is worth what it saves by the byte. With equal prices and sizes what is
+// saved is the hit ratio: within a point of otter's or above it on all traces tried. See
+// docs/adr/0013 for the figures and bench/ for the comparison.
 //
 // # The shares
 //
@@ -153,7 +166,8 @@
 //
 // # Figures
 //
-// Hits, misses and the accesses of an entry are counted exactly. The access times are sampled,
+// Hits, misses and the accesses of an entry are counted exactly. [NamedStats.TimeSaved] and
+// [NamedStats.MoneySaved] are what the hits would have taken and cost as loads. The access times are sampled,
 // one lookup in [SampleEvery], because two readings of the clock would cost more than the hit.
 //
 // # What it does not do yet

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"math"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -9,7 +10,7 @@ import (
 const (
 	// EntryOverheadBytes is what an entry is accounted with beyond its value, key and tags: the
 	// entry, its place in the table and what is remembered of it after it left.
-	EntryOverheadBytes = 256
+	EntryOverheadBytes = 320
 	// TagOverheadBytes is what each tag of an entry is accounted with beyond its name.
 	TagOverheadBytes = 160
 )
@@ -26,45 +27,51 @@ type EntryOptions struct {
 	// Since is a mark taken before the value was fetched: the entry is stored only when nothing
 	// was invalidated since. Zero means not to ask. [Cache.GetOrLoad] needs none.
 	Since Mark
+	// Price is what the value cost to make, in a unit that is the same for the whole cache, such as
+	// dollars. Zero means what [Options.Price] says.
+	Price float64
+	// LoadTime is how long it took to make a value that is given to [Cache.Set]. Zero means not
+	// known. Loads measure their own.
+	LoadTime time.Duration
 }
 
 func (o EntryOptions) validate() error {
 	if least := min(o.TTL, o.StaleWhileRevalidate, o.StaleIfError); least < 0 {
 		return &TTLError{least}
 	}
+	if !validPrice(o.Price) || o.LoadTime < 0 {
+		return ErrBadPrice
+	}
 	return nil
 }
 
 // entry is a value with all that is known about it. Its key, value and life never change.
 type entry struct {
+	node
 	key   string
-	hash  uint64 // of key, by the store's curve
 	value any
-	bytes int64
 	life
 	tags []tagMark
+	made
 	// again is when it may be loaded anew: busy while that is under way, some time after a failure.
 	again atomic.Int64
 
-	accesses atomic.Uint64
-	last     atomic.Int64
-	// heat is what the order goes by: accesses since it last looked, up to maxHeat.
-	heat atomic.Uint32
-
-	// The store's mu guards these.
-	queue      queueID
-	prev, next *entry
+	last atomic.Int64
 }
 
-// touch records an access.
-func (e *entry) touch(now int64) {
-	e.accesses.Add(1)
+// made says what a value cost to make; zero: not known.
+type made struct {
+	took time.Duration
+	// price is in the unit of the cache.
+	price float64
+}
+
+// touch records an access and returns how many there were.
+func (e *entry) touch(now int64) uint64 {
 	if e.last.Load() != now {
 		e.last.Store(now)
 	}
-	if h := e.heat.Load(); h < maxHeat {
-		e.heat.Store(h + 1) // two at once may count as one
-	}
+	return e.accesses.Add(1)
 }
 
 // gone says why the entry must not be returned any more.
@@ -87,8 +94,9 @@ func account(key string, cost int64, tags []string) int64 {
 	return 1<<63 - 1
 }
 
-// newEntry makes an entry of a value that is not yet in the store. It calls the cost function.
-func (s *store) newEntry(key string, value any, tags []string) (*entry, error) {
+// newEntry makes an entry of a value that is not yet in the store. It calls the functions for its
+// cost and price.
+func (s *store) newEntry(key string, value any, tags []string, m made) (*entry, error) {
 	if len(key) > MaxKeyBytes {
 		return nil, ErrKeyTooLong
 	}
@@ -96,14 +104,24 @@ func (s *store) newEntry(key string, value any, tags []string) (*entry, error) {
 	if cost < 0 {
 		return nil, ErrNegativeCost
 	}
+	if m.price == 0 && s.price != nil {
+		m.price = s.price(value)
+	}
+	if !validPrice(m.price) {
+		return nil, ErrBadPrice
+	}
 	// The key may be a piece of something long that must not stay in memory with it.
-	return &entry{key: strings.Clone(key), hash: s.curve.hash(key), value: value, bytes: account(key, cost, tags)}, nil
+	e := &entry{key: strings.Clone(key), value: value, made: m}
+	e.entry, e.hash, e.bytes = e, s.curve.hash(key), account(key, cost, tags)
+	return e, nil
 }
+
+func validPrice(p float64) bool { return p >= 0 && p <= math.MaxFloat32 }
 
 func (e *entry) info(c *clock) EntryInfo {
 	info := EntryInfo{
 		Key: e.key, Created: c.wall(e.created), Expires: c.wall(e.fresh), KeptUntil: c.wall(e.expires),
-		Accesses: e.accesses.Load(), Bytes: e.bytes,
+		Accesses: e.accesses.Load(), Bytes: e.bytes, LoadSeconds: e.took.Seconds(), Price: e.price,
 	}
 	if at := e.last.Load(); at != 0 {
 		info.LastAccess = c.wall(at)

@@ -27,8 +27,9 @@ var (
 // envelope is a value as the second tier has it:
 //
 //	version, way of packing, format, created, end of the time to live, end of what may be served while
-//	another is loaded, end of what may be served when that fails, cost, price, generation of the
-//	cache, count of tags, each with its generation, length of the value, the value, checksum
+//	another is loaded, end of what may be served when that fails, cost, price, nanoseconds of the
+//	load, generation of the cache, count of tags, each with its generation, length of the value, the
+//	value, checksum
 //
 // Numbers are uvarints, strings have their length before them. The checksum covers the key, so
 // that bytes that came under another key are no value. It guards against damage, not against
@@ -40,6 +41,7 @@ type envelope struct {
 	cost                           int64
 	// price is what the value cost to make, in a unit of the cache; zero: not known.
 	price      float64
+	took       time.Duration // of the load; zero: not known
 	generation string
 	tags       []envelopeTag
 	value      []byte
@@ -58,6 +60,7 @@ func (v *envelope) seal(id string) []byte {
 	}
 	out = binary.AppendUvarint(out, uint64(v.cost))
 	out = binary.AppendUvarint(out, math.Float64bits(v.price))
+	out = binary.AppendUvarint(out, uint64(max(0, v.took)))
 	out = appendText(out, v.generation)
 	out = binary.AppendUvarint(out, uint64(len(v.tags)))
 	for _, t := range v.tags {
@@ -98,6 +101,7 @@ func open(id, format string, data []byte, maxBytes int64) (*envelope, error) {
 	v.created, v.fresh, v.stale, v.expires = r.time(), r.time(), r.time(), r.time()
 	v.cost = int64(min(r.number(), 1<<63-1))
 	v.price = math.Float64frombits(r.number())
+	v.took = time.Duration(min(r.number(), math.MaxInt64))
 	v.generation = r.text(maxFormat)
 	tags := r.number()
 	if tags > maxEnvelopeTags {
@@ -112,7 +116,7 @@ func open(id, format string, data []byte, maxBytes int64) (*envelope, error) {
 		return nil, fmt.Errorf("%w: truncated", errMalformed)
 	case v.fresh.Before(v.created) || v.stale.Before(v.fresh) || v.expires.Before(v.stale):
 		return nil, fmt.Errorf("%w: times out of order", errMalformed)
-	case !(v.price >= 0 && v.price <= math.MaxFloat64):
+	case !validPrice(v.price):
 		return nil, fmt.Errorf("%w: price %v", errMalformed, v.price)
 	case v.format != format:
 		return nil, errOtherFormat

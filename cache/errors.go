@@ -31,6 +31,8 @@ var (
 	ErrNegativeTTL = errors.New("cache: negative time to live")
 	// ErrNegativeCost is returned when an entry would cost less than nothing.
 	ErrNegativeCost = errors.New("cache: negative cost")
+	// ErrBadPrice is returned when a price or a load time is negative or no number.
+	ErrBadPrice = errors.New("cache: price and load time must be numbers of 0 or more")
 	// ErrTooLarge is wrapped by a [TooLargeError].
 	ErrTooLarge = errors.New("cache: value too large")
 	// ErrTypeMismatch is wrapped by a [TypeError].

@@ -180,3 +180,30 @@ func ExampleCache_GetOrLoadMany() {
 	// asking for [3 nobody]
 	// map[2:user 2 3:user 3] <nil>
 }
+
+// Answers of a language model cost money. With their prices the cache keeps those that save most
+// and says how much it has saved.
+func ExampleOptions_price() {
+	group, err := cache.New(cache.Config{MaxBytes: 64 << 20})
+	if err != nil {
+		panic(err)
+	}
+	type answer struct {
+		Text    string
+		Dollars float64
+	}
+	answers, err := cache.Named(group, "answers", cache.Options[answer]{
+		Price: func(a answer) float64 { return a.Dollars },
+	})
+	if err != nil {
+		panic(err)
+	}
+	ask := func(context.Context) (answer, error) { return answer{"42", 0.25}, nil }
+	for range 5 {
+		if _, err := answers.GetOrLoad(context.Background(), "the question", ask); err != nil {
+			panic(err)
+		}
+	}
+	fmt.Println("saved:", group.Stats().MoneySaved, "dollars")
+	// Output: saved: 1 dollars
+}

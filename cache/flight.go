@@ -198,15 +198,19 @@ func (s *store) fly(ctx context.Context, f *flight, load loader) {
 	}
 	var value any
 	var err error
-	tags := f.opts.Tags
+	tags, m := f.opts.Tags, made{price: f.opts.Price}
 	if f.found != nil {
-		value, tags = f.found.value, f.found.tags
+		value, tags, m = f.found.value, f.found.tags, f.found.made
 	} else {
 		began = s.clock.now()
 		value, err = load(ctx)
+		m.took = time.Duration(s.clock.now() - began)
+		if f.batch != nil && err == nil { // its values have taken that together
+			m.took /= time.Duration(max(len(f.batch.values), 1))
+		}
 	}
 	if err == nil {
-		f.entry, err = s.newEntry(f.key, value, tags)
+		f.entry, err = s.newEntry(f.key, value, tags, m)
 		if err != nil {
 			s.rejected.Add(1) // the value is still good for those who wait
 			err = nil

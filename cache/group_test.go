@@ -208,8 +208,8 @@ func TestShrink(t *testing.T) {
 		if !a.Exists("00") {
 			t.Errorf("ratio %v: what is used went before what is not", tt.ratio)
 		}
-		if left := len(a.store.order.ghosts.young); (left == 0) != (tt.want < 100) {
-			t.Errorf("ratio %v: %d evicted keys remembered", tt.ratio, left)
+		if met := a.store.order.sketch.met; (met == 0) != (tt.want < 100) {
+			t.Errorf("ratio %v: %d accesses remembered", tt.ratio, met)
 		}
 		checkStore(t, a.store)
 	}

@@ -66,12 +66,11 @@ func (s *store) clear() int {
 	}
 	s.fewer(0, 0)
 	n := s.order.entries()
-	for _, q := range []*queue{&s.order.small, &s.order.main} {
-		for q.head != nil {
-			s.drop(q.head, causeInvalidated)
-		}
+	for e := s.order.any(); e != nil; e = s.order.any() {
+		s.drop(e.entry, causeInvalidated)
 	}
-	s.order.ghosts.reset()
+	s.order.sketch = sketch{}
+	s.tuner.clear()
 	s.curve.clear()
 	return n
 }

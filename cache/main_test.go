@@ -47,19 +47,29 @@ func checkStore(tb testing.TB, s *store) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	entries, bytes := 0, int64(0)
-	for _, q := range []*queue{&s.order.small, &s.order.main} {
-		n, sum := 0, int64(0)
-		for e := q.head; e != nil; e = e.next {
-			n++
-			sum += e.bytes
-			if held, _ := s.table.GetIfPresent(e.key); held != e {
-				tb.Errorf("%q is in a queue and not in the table", e.key)
+	walk := func(q *queue) (sum size) {
+		for n := q.head; n != nil; n = n.next {
+			sum.add(n)
+			if held, _ := s.table.GetIfPresent(n.entry.key); held != n.entry {
+				tb.Errorf("%q is in a queue and not in the table", n.entry.key)
 			}
 		}
-		if n != q.entries || sum != q.bytes {
-			tb.Errorf("queue says %d entries of %d bytes, holds %d of %d", q.entries, q.bytes, n, sum)
+		entries, bytes = entries+sum.entries, bytes+sum.bytes
+		return sum
+	}
+	if got := walk(&s.order.small); got != s.order.smallSize {
+		tb.Errorf("the small queue says %v, holds %v", s.order.smallSize, got)
+	}
+	main := size{}
+	for i := range s.order.main {
+		got := walk(&s.order.main[i])
+		main.entries, main.bytes = main.entries+got.entries, main.bytes+got.bytes
+		if occupied := s.order.occupied[i/64]>>(i%64)&1 == 1; occupied != (got.entries > 0) {
+			tb.Errorf("class %d holds %d entries, occupied: %v", i, got.entries, occupied)
 		}
-		entries, bytes = entries+n, bytes+sum
+	}
+	if main != s.order.mainSize {
+		tb.Errorf("the main queue says %v, holds %v", s.order.mainSize, main)
 	}
 	negative := int64(0)
 	for at := s.absences.order.Front(); at != nil; at = at.Next() {

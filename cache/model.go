@@ -1,9 +1,6 @@
 package cache
 
-import (
-	"encoding/binary"
-	"time"
-)
+import "time"
 
 // model is a cache in miniature: it tells what a cache of another size would hold of the sampled
 // keys (Waldspurger, Saemundsson, Ahmad, Park: Cache Modeling and Optimization using Miniature
@@ -18,7 +15,7 @@ type model struct {
 }
 
 func (m *model) reset() {
-	m.order, m.table = order{ghosts: newGhosts()}, map[uint64]*entry{}
+	m.order, m.table = order{plan: m.order.plan}, map[uint64]*entry{}
 }
 
 // follows reports whether the model is concerned with the key of a hash.
@@ -53,48 +50,45 @@ func (m *model) lookup(hash uint64, now int64) bool {
 
 // insert stores a key that is not held.
 func (m *model) insert(of *entry, now int64) {
-	id := string(binary.LittleEndian.AppendUint64(nil, of.hash))
-	m.put(m.order.rank(id), shade(id, of, now))
+	m.put(noQueue, shade(of, now))
 }
 
 // replace puts a new value in the place of one that is held, as a write does.
 func (m *model) replace(old, of *entry, now int64) {
-	e := shade(old.key, of, now)
-	e.heat.Store(old.heat.Load())
-	rank := old.queue
+	e := shade(of, now)
+	e.inherit(&old.node)
+	was := old.queue
 	m.drop(old)
-	m.put(rank, e)
+	m.put(was, e)
 }
 
 // shade is what a model has of an entry, as if that was made now. Lookups find it until it is too
 // stale to be served without a load.
-func shade(id string, of *entry, now int64) *entry {
-	e := &entry{key: id, hash: of.hash, bytes: of.bytes}
+func shade(of *entry, now int64) *entry {
+	e := &entry{node: node{hash: of.hash, bytes: of.bytes, saves: of.saves}}
+	e.entry = e
 	e.created, e.expires = now, after(now, time.Duration(of.stale-of.created))
 	return e
 }
 
-func (m *model) put(rank queueID, e *entry) {
+func (m *model) put(was queueID, e *entry) {
 	if e.bytes > m.maxBytes {
 		return
 	}
 	m.shrink(e.created, max(m.maxEntries-1, 0), m.maxBytes-e.bytes)
-	m.order.push(rank, e)
+	m.order.enter(&e.node, was)
 	m.table[e.hash] = e
 }
 
 // shrink evicts down to so many entries and bytes.
 func (m *model) shrink(now int64, entries int, bytes int64) {
 	for m.order.entries() > entries || m.order.bytes() > bytes {
-		e := m.order.coldest(now)
-		if _, gone := e.gone(now); !gone {
-			m.order.remember(e)
-		}
-		m.drop(e)
+		m.order.byBytes = m.order.entries() <= entries
+		m.drop(m.order.coldest(now).entry)
 	}
 }
 
 func (m *model) drop(e *entry) {
-	m.order.remove(e)
+	m.order.remove(&e.node)
 	delete(m.table, e.hash)
 }

@@ -53,6 +53,8 @@ func TestOptimizeMovesRoom(t *testing.T) {
 				g := newGroup(t, cfg)
 				opts := Options[int]{Cost: func(int) int64 { return 6 }}
 				answers, tools := named(t, g, "answers", opts), named(t, g, "tools", opts)
+				comparableCaches(answers.store)
+				comparableCaches(tools.store)
 				keys := zipf(0.9, 65_000, 7)
 				play := func(keys []int) {
 					for i, key := range keys {

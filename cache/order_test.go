@@ -3,9 +3,11 @@ package cache
 import (
 	"math"
 	"math/rand/v2"
+	"os"
 	"strconv"
 	"testing"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/maypok86/otter/v2"
 )
 
@@ -65,32 +67,37 @@ func hitRatio(trace []int, get func(string) bool, put func(string)) float64 {
 	return 100 * float64(hits) / float64(len(trace))
 }
 
+// fixedHash has the cache draw the same sample at each run.
+func fixedHash(s *store) { s.curve.hash = xxhash.Sum64String }
+
 // The order must not fall behind otter's adaptive W-TinyLFU, drained at every call so that it
-// holds its maximum, by more than two points, whichever bound is the one reached. The loop is the
-// known exception. Everything is counted and seeded, so the figures are the same at each run but
-// for the seeds of the hashes.
+// holds its maximum, by more than a point on any kind of trace, whichever bound is the one reached.
+// Its figures are recorded, since all is seeded; UPSHIFT_OTTER=1 measures them anew. Package bench
+// has the comparison with real traces, other caches and the optimum.
 func TestHitRatio(t *testing.T) {
 	t.Parallel()
 	if underRace {
 		t.Skip("one goroutine; runs without the race detector")
 	}
-	for name, trace := range traces(100_000) {
-		for _, size := range []int{128, 1000, 8000} {
-			if name == "loop" && size > 1000 {
-				continue
+	recorded := map[string][2]float64{
+		"zipf 0.8": {22.43, 40.67}, "zipf 1.0": {48.59, 66.48}, "zipf 1.2": {73.74, 86.30},
+		"zipf 1.0 with scans": {36.06, 48.02}, "zipf 1.0 that shifts": {46.50, 64.31},
+		"recent": {16.84, 32.87}, "loop": {17.51, 98.75},
+	}
+	kinds := traces(80_000)
+	for name, otters := range recorded {
+		for i, size := range []int{200, 2000} {
+			theirs := otters[i]
+			if os.Getenv("UPSHIFT_OTTER") != "" {
+				theirs = otterRatio(kinds[name], size)
 			}
-			o := otter.Must(&otter.Options[string, int]{MaximumSize: size, Executor: func(f func()) { f() }})
-			theirs := hitRatio(trace, func(key string) bool {
-				_, ok := o.GetIfPresent(key)
-				return ok
-			}, func(key string) { o.Set(key, 1) })
-			ours := map[string]float64{}
 			for bound, cfg := range map[string]Config{
 				"entries": {MaxEntries: size, MaxBytes: maxBytes},
 				"bytes":   {MaxEntries: 1 << 20, MaxBytes: int64(size) * 1000},
 			} {
 				c := newCache(t, cfg, Options[int]{})
-				ours[bound] = hitRatio(trace, func(key string) bool {
+				fixedHash(c.store)
+				ours := hitRatio(kinds[name], func(key string) bool {
 					_, ok := c.Get(key)
 					return ok
 				}, func(key string) {
@@ -98,16 +105,21 @@ func TestHitRatio(t *testing.T) {
 					set(t, c, key, 1)
 				})
 				checkStore(t, c.store)
-			}
-			t.Logf("%-20s %5d entries: otter %5.2f %%, entries bound %5.2f %%, bytes bound %5.2f %%",
-				name, size, theirs, ours["entries"], ours["bytes"])
-			for bound, got := range ours {
-				if name != "loop" && got < theirs-2 {
-					t.Errorf("%s, %d entries, bound by %s: %.2f %%, otter %.2f %%", name, size, bound, got, theirs)
+				t.Logf("%-20s %4d, bound by %-7s: %5.2f %%, otter %5.2f %%", name, size, bound, ours, theirs)
+				if ours < theirs-1 {
+					t.Errorf("%s, %d, bound by %s: %.2f %%, otter %.2f %%", name, size, bound, ours, theirs)
 				}
 			}
 		}
 	}
+}
+
+func otterRatio(trace []int, size int) float64 {
+	o := otter.Must(&otter.Options[string, int]{MaximumSize: size, Executor: func(f func()) { f() }})
+	return hitRatio(trace, func(key string) bool {
+		_, ok := o.GetIfPresent(key)
+		return ok
+	}, func(key string) { o.Set(key, 1) })
 }
 
 // An entry that is used often outlives any number of entries that are used once.
@@ -125,36 +137,52 @@ func TestScanDoesNotEvictWhatIsUsed(t *testing.T) {
 	}
 }
 
-// What is remembered of evicted keys is bounded by what the cache holds.
-func TestGhostsAreBounded(t *testing.T) {
+// What is remembered of keys that left is bounded by what the cache holds, and so is the tuner.
+func TestWhatIsRememberedIsBounded(t *testing.T) {
 	t.Parallel()
-	c := newCache(t, Config{MaxEntries: 100}, Options[int]{})
-	for i := range 10_000 {
-		set(t, c, strconv.Itoa(i), i)
+	c := newCache(t, Config{MaxEntries: 1000}, Options[int]{})
+	for i := range 50_000 {
+		key := strconv.Itoa(i)
+		set(t, c, key, i)
+		c.Get(key)
 	}
-	g := c.store.order.ghosts
-	if n := len(g.young) + len(g.old); n < 40 || n > 110 {
-		t.Errorf("%d ghosts of 100 entries", n)
+	s := c.store
+	if n := len(s.order.sketch.words); n < 500 || n > 1024 {
+		t.Errorf("%d words of counters for 1000 entries", n)
+	}
+	if n := len(s.tuner.held); n == 0 || n > 2*shadowEntries {
+		t.Errorf("%d keys in the sample", n)
+	}
+	for i := range s.tuner.shadows {
+		shadow := &s.tuner.shadows[i]
+		if n := len(shadow.nodes); n < shadowEntries/4 || n > shadowEntries+1 || n != shadow.entries() {
+			t.Errorf("shadow %s holds %d, its order %d", shadow.name, n, shadow.entries())
+		}
 	}
 }
 
-// A key that comes back soon after it was evicted is kept as one that is used.
-func TestGhostComesBackToMain(t *testing.T) {
+// With a plan that has it, a key that comes back often enough skips probation.
+func TestKeyThatComesBackSkipsProbation(t *testing.T) {
 	t.Parallel()
 	c := newCache(t, Config{MaxEntries: 100}, Options[int]{})
-	for i := range 101 {
-		set(t, c, strconv.Itoa(i), i)
+	c.store.order.plan = plans[2]
+	queueOf := func(key string) queueID {
+		e, _ := c.store.table.GetIfPresent(key)
+		if e == nil {
+			t.Fatalf("%s has left", key)
+		}
+		return e.queue
 	}
-	if c.Exists("0") {
-		t.Fatal("the first in was not the first out")
+	for range plans[2].returns {
+		set(t, c, "back", 0)
+		if got := queueOf("back"); got != smallQueue {
+			t.Fatalf("a new key is in queue %d", got)
+		}
+		c.Delete("back")
 	}
-	set(t, c, "0", 0)
-	if e, _ := c.store.table.GetIfPresent("0"); e.queue != mainQueue {
-		t.Errorf("a key that came back is in queue %d", e.queue)
-	}
-	set(t, c, "new", 0)
-	if e, _ := c.store.table.GetIfPresent("new"); e.queue != smallQueue {
-		t.Errorf("a new key is in queue %d", e.queue)
+	set(t, c, "back", 0)
+	if got := queueOf("back"); got < mainQueue {
+		t.Errorf("a key that came back is in queue %d", got)
 	}
 }
 
@@ -186,7 +214,44 @@ func TestLargeOnProbationDoesNotEvictWhatIsUsed(t *testing.T) {
 	for i := range 10 {
 		set(t, c, "large "+strconv.Itoa(i), 40_000)
 	}
-	if n := c.store.order.main.entries; n != 50 {
-		t.Errorf("%d of 50 used values are left", n)
+	left := 0
+	for i := range 50 {
+		if c.Exists(strconv.Itoa(i)) {
+			left++
+		}
+	}
+	if left < 49 {
+		t.Errorf("%d of 50 used values are left", left)
+	}
+}
+
+// One eviction looks at a bounded number of entries, however many were used.
+func TestEvictionIsBounded(t *testing.T) {
+	t.Parallel()
+	for _, p := range plans {
+		o := order{plan: p}
+		nodes := make([]node, 4*maxSteps)
+		for i := range nodes {
+			n := &nodes[i]
+			n.hash, n.bytes, n.saves = uint64(i)<<20, 1, 1
+			o.toSmall(n)
+			if i%2 == 0 {
+				o.remove(n)
+				o.toMain(n)
+			}
+			n.accesses.Store(2)
+		}
+		if o.coldest(0) == nil {
+			t.Fatalf("%s: nothing to evict", p.name)
+		}
+		cooled := 0
+		for i := range nodes {
+			if nodes[i].heat() == 0 {
+				cooled++
+			}
+		}
+		if cooled == 0 || cooled > 2*(maxSteps+2) {
+			t.Errorf("%s: looked at %d entries", p.name, cooled)
+		}
 	}
 }

@@ -54,8 +54,7 @@ func (s *store) late(e *entry, now int64, mine *stripe, takesStale bool) (*entry
 		mine.misses.Add(1)
 		return nil, false
 	}
-	mine.hits.Add(1)
-	e.touch(now)
+	s.hit(e, now, mine)
 	return e, true
 }
 

@@ -199,7 +199,7 @@ func (q *queued) seal(generations []string) (err error) {
 	at := func(moment int64) time.Time { return wall.Add(min(time.Duration(moment-now), left)) }
 	v := envelope{
 		format: s.codec.format, created: at(e.created), fresh: at(e.fresh), stale: at(e.stale), expires: at(e.expires),
-		cost: e.bytes, generation: stamp(generations[:2]...), value: value,
+		cost: e.bytes, price: e.price, took: e.took, generation: stamp(generations[:2]...), value: value,
 	}
 	for i, m := range e.tags {
 		v.tags = append(v.tags, envelopeTag{m.tag.name, generations[2+i]})

@@ -29,6 +29,7 @@ type found struct {
 	// due is when it should be loaded anew at the earliest.
 	due  int64
 	tags []string
+	made
 }
 
 // newVersion names a value: 16 bytes that are not used again.
@@ -98,7 +99,7 @@ func (s *store) read(ctx context.Context, id string, view RemoteView, snap *snap
 	if err != nil {
 		return nil, err
 	}
-	f := &found{value: value}
+	f := &found{value: value, made: made{v.took, v.price}}
 	f.life, f.due = s.localLife(v)
 	for _, t := range v.tags {
 		f.tags = append(f.tags, t.name)
@@ -245,7 +246,7 @@ func (s *store) lookup(ctx context.Context, key string, tags []string) (any, Mar
 
 // keep keeps what the second tier had in memory, unless the key was invalidated since.
 func (s *store) keep(key string, f *found, since Mark) {
-	e, err := s.newEntry(key, f.value, f.tags)
+	e, err := s.newEntry(key, f.value, f.tags, f.made)
 	if err != nil {
 		s.rejected.Add(1)
 		return

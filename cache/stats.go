@@ -28,6 +28,10 @@ type Stats struct {
 	// NegativeHits and NegativeEntries are sums of those of the caches.
 	NegativeHits    uint64 `json:"negative_hits"`
 	NegativeEntries int    `json:"negative_entries"`
+	// TimeSaved and MoneySaved are sums of those of the caches; money says something when all have
+	// one unit.
+	TimeSaved  float64 `json:"time_saved"`
+	MoneySaved float64 `json:"money_saved"`
 	// Expirations are entries removed because their time was over, Invalidations those removed
 	// by key, name, pattern or tag.
 	Expirations   uint64 `json:"expirations"`
@@ -92,6 +96,14 @@ type NamedStats struct {
 	Refreshes        uint64 `json:"refreshes"`
 	RefreshErrors    uint64 `json:"refresh_errors"`
 	RefreshesSkipped uint64 `json:"refreshes_skipped"`
+	// Policy is the plan of eviction in force: "worth", "frequency", "probation", "long_probation" or
+	// "recency".
+	Policy string `json:"policy"`
+	// TimeSaved are the seconds of loads that hits spared, as long as those took whose values were
+	// hit. MoneySaved is the same of prices, in the unit of the cache; zero without prices. Of values
+	// hit more than 16 times they may lag behind by 15 hits until these leave.
+	TimeSaved  float64 `json:"time_saved"`
+	MoneySaved float64 `json:"money_saved"`
 	// MeanLoadSeconds is the mean of all finished loads.
 	MeanLoadSeconds float64 `json:"mean_load_seconds"`
 	Entries         int     `json:"entries"`
@@ -173,8 +185,12 @@ type EntryInfo struct {
 	Accesses   uint64    `json:"accesses"`
 	LastAccess time.Time `json:"last_access"`
 	// Bytes is what the entry is accounted with.
-	Bytes int64    `json:"bytes"`
-	Tags  []string `json:"tags,omitempty"`
+	Bytes int64 `json:"bytes"`
+	// LoadSeconds is how long its load took, Price what it cost in the unit of the cache; zero when not
+	// known.
+	LoadSeconds float64  `json:"load_seconds"`
+	Price       float64  `json:"price"`
+	Tags        []string `json:"tags,omitempty"`
 }
 
 // add adds the figures of one cache to the sum.
@@ -188,6 +204,8 @@ func (s *Stats) add(name string, n NamedStats) {
 	s.Rejections += n.Rejections
 	s.Loads += n.Loads
 	s.LoadErrors += n.LoadErrors
+	s.TimeSaved += n.TimeSaved
+	s.MoneySaved += n.MoneySaved
 	s.StaleHits += n.StaleHits
 	s.StaleOnErrors += n.StaleOnErrors
 	s.Refreshes += n.Refreshes
@@ -251,6 +269,8 @@ func (s *store) stats() NamedStats {
 		n.EvictionsByCause[name] = s.removed[i].Load()
 		n.Evictions += n.EvictionsByCause[name]
 	}
+	took, money := s.saved()
+	n.TimeSaved, n.MoneySaved = took.Seconds(), money
 	n.MeanAccessSeconds = mean(n.accessSeconds, samples)
 	n.MeanLoadSeconds = mean(n.loadSeconds, n.Loads)
 	s.mu.Lock()
@@ -261,6 +281,7 @@ func (s *store) stats() NamedStats {
 	if n.MaxNegativeEntries = s.limits.negativeEntries; s.limits.negativeTTL == 0 {
 		n.MaxNegativeEntries = 0
 	}
+	n.Policy = s.order.name
 	n.TTLSeconds = s.limits.ttl.Seconds()
 	r := s.curve.read(n.Entries, n.Bytes)
 	n.Expected = s.expectation(hits, misses)

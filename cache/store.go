@@ -32,6 +32,7 @@ type store struct {
 	typ   reflect.Type
 	wants Limits
 	cost  func(value any) int64
+	price func(value any) float64 // nil: not known
 	// absent may be nil.
 	absent func(err error) bool
 	clock  *clock
@@ -45,9 +46,9 @@ type store struct {
 	curve      *curve
 	counters
 
-	mu      sync.Mutex // guards the fields below, and changes of the table
-	limits  limits
-	order   order
+	mu     sync.Mutex // guards the fields below, and changes of the table
+	limits limits
+	policy
 	flights map[string]*flight
 	// absences are the keys known to have no value.
 	absences absences
@@ -66,6 +67,7 @@ type kind struct {
 	typ   reflect.Type
 	wants Limits
 	cost  func(any) int64
+	price func(any) float64
 	codec *codec
 	// absent may be nil.
 	absent func(error) bool
@@ -79,11 +81,13 @@ func (g *Group) newStore(name string, k kind) (*store, error) {
 		return nil, err
 	}
 	s := &store{
-		name: name, typ: k.typ, wants: k.wants, cost: k.cost, absent: k.absent, clock: g.clock, tags: g.tags,
+		name: name, typ: k.typ, wants: k.wants, cost: k.cost, price: k.price, absent: k.absent,
+		clock: g.clock, tags: g.tags,
 		tier: g.tier, codec: k.codec, table: table, background: &g.background,
-		order: order{ghosts: newGhosts()}, flights: map[string]*flight{}, removals: newRemovals(),
+		flights: map[string]*flight{}, removals: newRemovals(),
 	}
 	s.curve = newCurve(g.clock, s.sum)
+	s.policy.begin()
 	s.suspect = s.shared() && !g.tier.isLive()
 	return s, nil
 }
@@ -115,9 +119,17 @@ func (s *store) find(key string, mine *stripe, takesStale bool) (e *entry, due b
 	if now >= e.soon || stale(e.tags) {
 		return s.late(e, now, mine, takesStale)
 	}
-	mine.hits.Add(1)
-	e.touch(now)
+	s.hit(e, now, mine)
 	return e, false
+}
+
+// hit counts a hit of e.
+func (s *store) hit(e *entry, now int64, mine *stripe) {
+	mine.hits.Add(1)
+	mine.hit(e, e.touch(now))
+	if s.tuner.samples(e.hash) {
+		s.tuner.note(e.hash)
+	}
 }
 
 // peek returns the entry of key without counting, or nil when it has none that is fresh.
@@ -183,15 +195,19 @@ func (s *store) put(e *entry, l life) error {
 		l = l.until(now + int64(SuspectTTL))
 	}
 	e.life = l
-	rank := s.order.rank(e.key)
+	was := noQueue
 	if old != nil { // the new value takes its place, also in the table
-		rank = old.queue
-		e.heat.Store(old.heat.Load())
-		s.order.remove(old)
+		was = old.queue
+		e.inherit(&old.node)
+		s.order.remove(&old.node)
+		s.mine().settle(old)
 		s.tags.release(old.tags, true)
 	}
+	if s.learn(e, old, size{s.limits.maxEntries, s.limits.maxBytes}, now) {
+		s.curve.adopt(s.order.plan)
+	}
 	s.makeRoom(now, e.bytes)
-	s.order.push(rank, e)
+	s.order.enter(&e.node, was)
 	s.tags.stored(e.tags)
 	s.table.Set(e.key, e)
 	s.curve.stored(e, old != nil)
@@ -210,18 +226,21 @@ func (s *store) makeRoom(now, bytes int64) {
 
 // evict drops the coldest entry; there must be one.
 func (s *store) evict(now int64, why cause) {
-	e := s.order.coldest(now)
+	if why == causeBytes || why == causeEntries {
+		s.order.byBytes = why == causeBytes
+	}
+	e := s.order.coldest(now).entry
 	if gone, is := e.gone(now); is {
 		why = gone
-	} else {
-		s.order.remember(e)
 	}
 	s.drop(e, why)
 }
 
 // drop removes e, which must be held, with mu held.
 func (s *store) drop(e *entry, why cause) {
-	s.order.remove(e)
+	s.order.remove(&e.node)
+	s.left(e, why == causeExpired || why == causeInvalidated)
+	s.mine().settle(e)
 	s.table.Invalidate(e.key)
 	s.tags.release(e.tags, true)
 	s.removed[why].Add(1)
@@ -284,7 +303,8 @@ func (s *store) relieve(share float64) {
 	defer s.mu.Unlock()
 	keep := int64(float64(s.order.bytes()) * (1 - share))
 	s.shrink(s.order.entries(), keep, causePressure)
-	s.order.ghosts.reset()
+	s.order.sketch = sketch{}
+	s.tuner.start()
 	s.fewer(0, 0)
 }
 
