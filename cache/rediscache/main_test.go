@@ -97,8 +97,10 @@ func (p *process) await(what string, holds func() bool) {
 	}
 }
 
-func poll(holds func() bool) bool {
-	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(2 * time.Millisecond) {
+func poll(holds func() bool) bool { return pollFor(30*time.Second, holds) }
+
+func pollFor(longest time.Duration, holds func() bool) bool {
+	for deadline := time.Now().Add(longest); !holds(); time.Sleep(500 * time.Microsecond) {
 		if time.Now().After(deadline) {
 			return false
 		}

@@ -1,0 +1,247 @@
+package rediscache_test
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// The promise, as one process sees one key: a value is returned only if it was set, or fetched by a
+// loader, and not replaced or invalidated since. What the process does itself counts from when the
+// call returned; what others do counts at some moment between their call and the delivery of its
+// message. A value of a loader was fetched when the loader was entered, so an invalidation during a
+// load must win. Nobody waits for a write: one that is under way, until its message is delivered, may
+// come after what another process writes or invalidates meanwhile, but not after what its own process
+// does later. That a value is missing is never wrong.
+
+// kind is what an event does to a key.
+type kind int
+
+const (
+	born    kind = iota // a loader was entered
+	wrote               // a value was set in the place of all others
+	killed              // everything was invalidated
+	yielded             // a value was returned
+	reached             // a value that was set has reached the others
+)
+
+func (k kind) String() string { return [...]string{"born", "set", "kill", "read", "reached"}[k] }
+
+// event is what happened to one key in one process.
+type event struct {
+	kind         kind
+	process, key int
+	value        int
+	how          string
+	call, end    int64
+	delivered    int64 // when all others have heard of it
+	own          bool  // whether the process that looks did it
+}
+
+// history records events. Its clock orders them.
+type history struct {
+	clock  atomic.Int64
+	values atomic.Int64
+
+	mu     sync.Mutex // guards events
+	events []event
+}
+
+func (h *history) now() int64 { return h.clock.Add(1) }
+
+func (h *history) add(e event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.events = append(h.events, e)
+}
+
+// deliver says that all messages so far have been delivered.
+func (h *history) deliver() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.now()
+	for i := range h.events {
+		if h.events[i].delivered == 0 {
+			h.events[i].delivered = now
+		}
+	}
+}
+
+// seen are the events of a key as a process sees them.
+func (h *history) seen(process, key int) []event {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var out []event
+	for _, e := range h.events {
+		if e.key != key || e.kind == yielded && e.process != process {
+			continue
+		}
+		e.own = e.process == process
+		delivered := max(e.end, e.delivered)
+		if !e.own && e.kind != born {
+			e.end = delivered
+		}
+		out = append(out, e)
+		if e.own && e.kind == wrote {
+			e.kind, e.call, e.end = reached, e.end, delivered
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// alive are the values that may be returned, by their place in the history.
+type alive [4]uint64
+
+func (a alive) has(i int) bool { return a[i/64]&(1<<(i%64)) != 0 }
+
+func (a alive) with(i int) alive {
+	a[i/64] |= 1 << (i % 64)
+	return a
+}
+
+// view is what a process may see of a key.
+type view struct {
+	alive
+	// latest is the value that the process itself wrote last, if it has not invalidated it since; -1
+	// for none.
+	latest int
+}
+
+func (v view) step(e event) (bool, view) {
+	switch e.kind {
+	case born:
+		v.alive = v.with(e.value)
+	case wrote:
+		v.alive = alive{}.with(e.value)
+		if e.own {
+			v.latest = e.value
+		}
+	case killed:
+		v.alive = alive{}
+		if e.own {
+			v.latest = -1
+		}
+	case reached:
+		if v.latest == e.value {
+			v.alive = v.with(e.value)
+		}
+	case yielded:
+		return v.has(e.value), v
+	}
+	return true, v
+}
+
+var promise = porcupine.Model{
+	Init:  func() any { return view{latest: -1} },
+	Step:  func(state, input, _ any) (bool, any) { return state.(view).step(input.(event)) },
+	Equal: func(a, b any) bool { return a.(view) == b.(view) },
+}
+
+// check has porcupine look at what every process saw of every key, and returns the first history
+// that breaks the promise.
+func (h *history) check(t *testing.T, processes, keys int) []event {
+	t.Helper()
+	for p := range processes {
+		for k := range keys {
+			seen := h.seen(p, k)
+			numbers := map[int]int{}
+			var ops []porcupine.Operation
+			for _, e := range seen {
+				if e.kind != killed {
+					if _, ok := numbers[e.value]; !ok {
+						numbers[e.value] = len(numbers)
+					}
+					e.value = numbers[e.value]
+				}
+				ops = append(ops, porcupine.Operation{ClientId: e.process, Input: e, Call: e.call, Return: e.end})
+			}
+			if len(numbers) > 64*len(alive{}) {
+				t.Fatalf("%d values in one history, too many for the model", len(numbers))
+			}
+			switch porcupine.CheckOperationsTimeout(promise, ops, time.Minute) {
+			case porcupine.Illegal:
+				return seen
+			case porcupine.Unknown:
+				t.Fatalf("a history of %d events could not be checked", len(ops))
+			}
+		}
+	}
+	return nil
+}
+
+// describe lists events for a person.
+func describe(events []event) string {
+	slices.SortFunc(events, func(a, b event) int { return int(a.call - b.call) })
+	out := ""
+	for _, e := range events {
+		out += fmt.Sprintf("  %4d…%4d  process %d  %-4v %-8s %d\n", e.call, e.end, e.process, e.kind, e.how, e.value)
+	}
+	return out
+}
+
+// The checker is no better than its model: these are known to be right or wrong.
+func TestPromise(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		events []event
+		want   bool
+	}{
+		{"fetched and read", []event{{kind: born, call: 1, end: 1}, {kind: yielded, call: 2, end: 3}}, true},
+		{"never fetched", []event{{kind: yielded, call: 2, end: 3}}, false},
+		{"own invalidation", []event{
+			{kind: born, call: 1, end: 1}, {kind: killed, call: 2, end: 3, delivered: 9}, {kind: yielded, call: 4, end: 5},
+		}, false},
+		{"read meanwhile", []event{
+			{kind: born, call: 1, end: 1}, {kind: killed, call: 2, end: 5, delivered: 9}, {kind: yielded, call: 4, end: 6},
+		}, true},
+		{"during the load", []event{
+			{kind: born, call: 2, end: 2}, {kind: killed, call: 3, end: 4, delivered: 9}, {kind: yielded, call: 1, end: 5},
+		}, true},
+		{"after an invalidation during the load", []event{
+			{kind: born, call: 2, end: 2}, {kind: killed, call: 3, end: 4, delivered: 9}, {kind: yielded, call: 5, end: 6},
+		}, false},
+		{"of another process, not delivered", []event{
+			{kind: born, call: 1, end: 1}, {kind: killed, process: 1, call: 2, end: 3, delivered: 9}, {kind: yielded, call: 4, end: 5},
+		}, true},
+		{"of another process, delivered", []event{
+			{kind: born, call: 1, end: 1}, {kind: killed, process: 1, call: 2, end: 3, delivered: 4}, {kind: yielded, call: 5, end: 6},
+		}, false},
+		{"replaced", []event{
+			{kind: wrote, call: 1, end: 2}, {kind: wrote, call: 3, end: 4, value: 1}, {kind: yielded, call: 5, end: 6},
+		}, false},
+		{"replaced by another process before it reached it", []event{
+			{kind: wrote, call: 1, end: 2, delivered: 9},
+			{kind: wrote, process: 1, call: 3, end: 4, value: 1, delivered: 9},
+			{kind: yielded, call: 10, end: 11},
+		}, true},
+		{"replaced by another process after it reached it", []event{
+			{kind: wrote, call: 1, end: 2, delivered: 3},
+			{kind: wrote, process: 1, call: 4, end: 5, value: 1, delivered: 9},
+			{kind: yielded, call: 10, end: 11},
+		}, false},
+		{"deleted before it reached others", []event{
+			{kind: wrote, call: 1, end: 2, delivered: 9},
+			{kind: killed, call: 3, end: 4, delivered: 9},
+			{kind: yielded, call: 10, end: 11},
+		}, false},
+		{"back and forth", []event{
+			{kind: wrote, call: 1, end: 2},
+			{kind: wrote, process: 1, call: 3, end: 4, value: 1, delivered: 20},
+			{kind: yielded, call: 5, end: 6, value: 1},
+			{kind: yielded, call: 7, end: 8},
+		}, false},
+	}
+	for _, test := range tests {
+		h := &history{events: test.events}
+		if got := h.check(t, 1, 1) == nil; got != test.want {
+			t.Errorf("%s: %v", test.name, got)
+		}
+	}
+}
