@@ -8,10 +8,12 @@ import { fileURLToPath } from 'node:url'
 const binary = fileURLToPath(new URL('../../bin/upshift', import.meta.url))
 const startMs = 30_000
 
-// start resolves to the gateway's URL and a function that stops it.
-export async function start(server) {
+// start resolves to the gateway's URL and a function that stops it. A command takes its place if
+// there is one.
+export async function start(server, command) {
   const dir = await mkdtemp(join(tmpdir(), 'upshift-cache-tests-'))
-  const child = spawn(binary, [
+  const [rival, ...args] = command.split(' ')
+  const child = rival ? spawn(rival, [...args, server], { stdio: ['ignore', 'pipe', 'pipe'] }) : spawn(binary, [
     'serve', '--set', `data_dir=${dir}`,
     '--set', 'gateway.listen=127.0.0.1:0', '--set', 'api.listen=127.0.0.1:0',
     '--set', `load_balancer.servers=origin=${server}`,

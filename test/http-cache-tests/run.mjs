@@ -1,5 +1,8 @@
 // Runs the public HTTP cache conformance suite against bin/upshift and judges the result.
-// usage: run.mjs [-v] [--id ID]    -v: the informative cases too; --id: one test with its traffic
+// usage: run.mjs [-v] [--id ID] [--command CMD]
+//   -v         the informative cases too
+//   --id       one test, with its traffic
+//   --command  a rival: a command that takes the origin's URL and prints "gateway URL"
 import { runTests, getResults } from 'http-cache-tests/client/runner.mjs'
 import { determineTestResult } from 'http-cache-tests/lib/display.mjs'
 import suites from 'http-cache-tests/tests/index.mjs'
@@ -10,8 +13,9 @@ import * as gateway from './gateway.mjs'
 import * as origin from './origin.mjs'
 
 const args = process.argv.slice(2)
+const valueOf = (flag) => (args.includes(flag) ? args[args.indexOf(flag) + 1] : '')
 const verbose = args.includes('-v')
-const only = args.includes('--id') ? args[args.indexOf('--id') + 1] : ''
+const only = valueOf('--id')
 
 const tests = suites.flatMap((suite) => suite.tests).filter((test) => !test.browser_only && (!only || test.id === only))
 const known = new Set(tests.map((test) => test.id))
@@ -24,7 +28,7 @@ tests.forEach((test) => { test.dump = only !== '' })
 
 const server = await origin.listen()
 try {
-  const proxy = await gateway.start(`http://127.0.0.1:${server.address().port}`)
+  const proxy = await gateway.start(`http://127.0.0.1:${server.address().port}`, valueOf('--command'))
   try {
     await runTests([{ tests }], fetch, false, proxy.url, atOnce)
   } finally {
