@@ -70,6 +70,7 @@ func (t *tier) done(batch []queued, errs []error) {
 			if q.op.Message != nil {
 				t.counts.sent.Add(1)
 			}
+			t.acked.note(q.invalidates(), t.group.clock.now())
 		case errors.Is(err, ErrSuperseded) && q.op.Kind == RemoteAmend:
 			t.owe(q) // another process changed it at the same time: all goes
 		case errors.Is(err, ErrSuperseded):

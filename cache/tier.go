@@ -59,6 +59,7 @@ type tier struct {
 	// owed are generations that must be dropped before anything is read: invalidations that did
 	// not reach the second tier. Those in settling are being dropped.
 	owed, settling map[string]struct{}
+	acked          acked
 }
 
 type tierCounters struct {
@@ -216,15 +217,21 @@ func (t *tier) count(q queued, n int) {
 // owe remembers what must be done before the second tier is read again, with mu held. A key is
 // not dropped alone, but with its whole cache: an operation whose outcome is not known may still
 // be carried out later, and then its generation is out of date.
-func (t *tier) owe(q queued) {
-	names := q.op.Names
+func (t *tier) owe(q queued) { t.oweAll(q.invalidates()) }
+
+// invalidates are the generations that stand for what an operation invalidates.
+func (q queued) invalidates() []string {
 	switch q.op.Kind {
 	case RemoteReplace, RemoteForget:
-		names = []string{nameGeneration(q.store.name)}
+		return []string{nameGeneration(q.store.name)}
 	case RemoteRenew, RemoteAmend:
-	default:
-		return // nobody misses it
+		return q.op.Names
 	}
+	return nil // nobody misses it
+}
+
+// oweAll owes generations, with mu held.
+func (t *tier) oweAll(names []string) {
 	for _, name := range names {
 		t.owed[name] = struct{}{}
 	}
@@ -273,6 +280,7 @@ func (t *tier) Lost(reason error) {
 		t.owe(q)
 	}
 	t.queue, t.bytes = nil, 0
+	t.acked.lost = t.lost
 	t.update()
 	t.mu.Unlock()
 	t.leases.lost()
@@ -285,6 +293,7 @@ func (t *tier) Lost(reason error) {
 // Deliver implements [Feed].
 func (t *tier) Deliver(m []byte) {
 	t.counts.received.Add(1)
+	t.heard(m)
 	if err := t.group.hear(m); err != nil {
 		t.counts.malformed.Add(1)
 	}
@@ -388,6 +397,7 @@ func (t *tier) settle(ctx context.Context) {
 			continue
 		}
 		t.counts.sent.Add(1)
+		t.acked.note(ops[i].Names, t.group.clock.now())
 	}
 	t.update()
 }

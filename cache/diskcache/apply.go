@@ -9,7 +9,7 @@ import (
 // applying makes operations records.
 type applying struct {
 	*log
-	now    time.Time
+	now time.Time
 	// versions and generations are what the operations before have written.
 	versions, generations map[string]string
 

@@ -43,7 +43,11 @@
 // that the server evicts early cost misses and loads, never wrong values; for marks that it evicts
 // early, see cache.
 //
-// A replica that takes over may lack the last invalidations, as replication does not wait; the
-// times to live bound what comes of it. In a cluster messages go from server to server: one that
-// is lost there without a connection breaking is not noticed.
+// A replica that takes over may lack the last invalidations, as replication does not wait. When
+// the feed is back, the server is asked who it is: of the same run all is believed; of the replica
+// of the one before, what was invalidated in the ten seconds before the feed was lost is
+// invalidated again, by each process that did it or heard of it, before it reads; a server that was
+// started again from what it had on disk is believed nothing. In a cluster only the loss of the
+// server that carries the feed is noticed so; for the others the times to live bound what comes of
+// it, and a message that is lost between servers without a connection breaking is not noticed.
 package rediscache

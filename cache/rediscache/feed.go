@@ -106,7 +106,9 @@ type watcher struct {
 	to   cache.Feed
 
 	live      bool
-	epoch     uint64 // of the feed that lives
+	lived     bool     // once
+	server    identity // of the feed that lived last
+	epoch     uint64   // of the feed that lives
 	sent      uint64
 	heard     time.Time
 	failure   error // of the last message to oneself
@@ -128,7 +130,7 @@ func (t *Tier) watch(ctx context.Context, data rueidis.Client, feed cache.Feed) 
 				w.lost(err)
 			}
 		case echo := <-t.feed.echo:
-			w.hear(echo)
+			w.hear(ctx, echo)
 		case <-t.feed.subscribed:
 			w.beat(ctx)
 		case <-ticker.C:
@@ -164,7 +166,7 @@ func (w *watcher) beat(ctx context.Context) {
 }
 
 // hear takes a message that came back. One sent before the subscription last ended says nothing.
-func (w *watcher) hear(echo string) {
+func (w *watcher) hear(ctx context.Context, echo string) {
 	epoch := w.Tier.feed.epoch.Load()
 	if first, _, _ := strings.Cut(echo, " "); first != strconv.FormatUint(epoch, 10) {
 		return
@@ -176,7 +178,8 @@ func (w *watcher) hear(echo string) {
 	if w.live {
 		w.lost(errFeedClosed)
 	}
-	w.live, w.epoch = true, epoch
+	w.succession(ctx)
+	w.live, w.lived, w.epoch = true, true, epoch
 	w.connected()
 	w.to.Live()
 }

@@ -5,7 +5,8 @@
 //
 // A server has a directory of its own, listens on a free port of 127.0.0.1 only and writes
 // nothing for keeps. Tests break it as operations do: [Server.Kill] and [Server.Restart],
-// [Server.Pause] (it accepts connections and answers nothing) and [Server.Resume].
+// [Server.Pause] (it accepts connections and answers nothing) and [Server.Resume], and the network
+// before it with a [Proxy]. [StartSentinel] watches a master and fails over to its replica.
 //
 // Without redis-server or valkey-server on the PATH, Start skips the test by name, and fails it
 // where the environment has CI set.

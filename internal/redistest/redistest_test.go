@@ -123,3 +123,46 @@ func TestStopIsIdempotentAndFinal(t *testing.T) {
 		t.Error("a stopped server was paused")
 	}
 }
+
+func TestProxy(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t)
+	p := redistest.StartProxy(t, s)
+	// ask sends a PING by the proxy and returns what comes back within a moment.
+	ask := func() (string, error) {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", p.Addr())
+		if err != nil {
+			return "", err
+		}
+		defer conn.Close()
+		if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
+			return "", err
+		}
+		if _, err := conn.Write([]byte("*1\r\n$4\r\nPING\r\n")); err != nil {
+			return "", err
+		}
+		buf := make([]byte, 64)
+		n, err := conn.Read(buf)
+		return string(buf[:n]), err
+	}
+	for _, test := range []struct {
+		name  string
+		fault redistest.Fault
+		want  string
+		fails bool
+	}{
+		{"none", redistest.Fault{}, "+PONG\r\n", false},
+		{"refuse", redistest.Fault{Refuse: true}, "", true},
+		{"silent", redistest.Fault{Silent: true}, "", true},
+		{"cut", redistest.Fault{Cut: true}, "+PO", false},
+		{"say", redistest.Fault{Say: []byte("-LOADING\r\n")}, "-LOADING\r\n", false},
+		{"none again", redistest.Fault{}, "+PONG\r\n", false},
+	} {
+		if err := p.Set(test.fault); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ask(); got != test.want || (err != nil) != test.fails {
+			t.Errorf("%s: got %q, %v", test.name, got, err)
+		}
+	}
+}

@@ -59,6 +59,7 @@ type Server struct {
 	bin, dir string
 	port     int
 	settings []string
+	sentinel bool
 
 	mu      sync.Mutex // guards the fields below and serialises the verbs
 	process *process
@@ -188,12 +189,8 @@ func (s *Server) Do(ctx context.Context, args ...string) (string, error) {
 func (s *Server) start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	args := append([]string{
-		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--appendonly", "no",
-		"--enable-debug-command", "local",
-	}, s.settings...)
 	log := filepath.Join(s.dir, logName)
-	p, err := startProcess(exec.Command(s.bin, args...), log) //nolint:gosec,noctx // it outlives ctx, until Stop
+	p, err := startProcess(exec.Command(s.bin, s.arguments()...), log) //nolint:gosec,noctx // it outlives ctx, until Stop
 	if err != nil {
 		return fmt.Errorf("redistest: start %s: %w", s.bin, err)
 	}

@@ -1,0 +1,71 @@
+package redistest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// StartSentinel returns a sentinel that alone decides for the master set of that name, and takes
+// a master that does not answer for half a second as down. It is stopped when the test ends.
+func StartSentinel(tb TB, name string, master *Server) *Server {
+	tb.Helper()
+	s, err := startSentinel(context.Background(), name, master)
+	if errors.Is(err, ErrNoBinary) && os.Getenv("CI") == "" {
+		tb.Skip(err)
+	}
+	if err != nil {
+		tb.Fatal(err)
+		return nil
+	}
+	tb.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			tb.Fatal(err)
+		}
+	})
+	return s
+}
+
+func startSentinel(ctx context.Context, name string, master *Server) (*Server, error) {
+	bin, err := findBinary()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "upshift-redis-")
+	if err != nil {
+		return nil, fmt.Errorf("redistest: make a directory: %w", err)
+	}
+	s := &Server{bin: bin, dir: dir, sentinel: true}
+	if s.port, err = freePort(); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	conf := "port " + strconv.Itoa(s.port) + "\nbind 127.0.0.1\ndir " + dir +
+		"\nsentinel monitor " + name + " 127.0.0.1 " + strconv.Itoa(master.Port()) + " 1" +
+		"\nsentinel down-after-milliseconds " + name + " 500\nsentinel failover-timeout " + name + " 3000\n"
+	if err := os.WriteFile(filepath.Join(dir, sentinelConf), []byte(conf), 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("redistest: configure a sentinel: %w", err), s.Stop())
+	}
+	s.mu.Lock()
+	err = s.start(ctx)
+	s.mu.Unlock()
+	if err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+const sentinelConf = "sentinel.conf"
+
+// arguments are those of the command line.
+func (s *Server) arguments() []string {
+	if s.sentinel {
+		return []string{filepath.Join(s.dir, sentinelConf), "--sentinel"}
+	}
+	return append([]string{
+		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--appendonly", "no",
+		"--enable-debug-command", "local",
+	}, s.settings...)
+}
