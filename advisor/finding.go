@@ -39,7 +39,7 @@ type rule func(Snapshot) []Finding
 
 func rules() []rule {
 	return []rule{
-		lowHitRatio, evictionPressure,
+		lowHitRatio, evictionPressure, smallCache,
 		slowQueries, databaseDown, poolUtilisation, poolOverflow,
 		memoryLeaks, highMemory, lowPoolHitRatio,
 		lowSuccess, unhealthyServers,

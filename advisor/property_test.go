@@ -59,7 +59,8 @@ func randomCache(r *rand.Rand) *cache.Stats {
 		hits, misses := uint64(r.IntN(300)), uint64(r.IntN(300))
 		return cache.NamedStats{
 			Hits: hits, Misses: misses, Requests: hits + misses, HitRatio: float64(hits) / float64(max(hits+misses, 1)),
-			Evictions: uint64(r.IntN(400)),
+			Evictions: uint64(r.IntN(400)), Curve: randomCurve(r), CurveLookups: uint64(r.IntN(5000)),
+			MaxEntries: r.IntN(2000), MaxBytes: int64(r.IntN(1 << 20)), MeanLoadSeconds: r.Float64() * float64(r.IntN(2)),
 		}
 	}
 	c := &cache.Stats{Caches: map[string]cache.NamedStats{}, MemoryUsageRatio: r.Float64(), Bytes: int64(r.IntN(1 << 20)), MaxBytes: 1 << 20}
@@ -70,6 +71,19 @@ func randomCache(r *rand.Rand) *cache.Stats {
 	}
 	c.HitRatio = float64(c.Hits) / float64(max(c.Requests, 1))
 	return c
+}
+
+// randomCurve is a curve that need not grow, or none.
+func randomCurve(r *rand.Rand) (curve []cache.CurvePoint) {
+	if r.IntN(2) == 0 {
+		return nil
+	}
+	for _, scale := range []float64{0.25, 0.5, 1, 2, 4} {
+		curve = append(curve, cache.CurvePoint{
+			Scale: scale, Entries: r.IntN(3000), Bytes: int64(r.IntN(1 << 20)), HitRatio: r.Float64(), ErrorRatio: r.Float64() / 10,
+		})
+	}
+	return curve
 }
 
 func randomMemory(r *rand.Rand) *memory.Stats {

@@ -77,7 +77,7 @@ func evictionPressure(s Snapshot) []Finding {
 			s.Cache.Evictions, s.Cache.Misses, 100*s.Cache.MemoryUsageRatio),
 		Action:       "Raise cache.max_bytes or cache.max_size, or give rarely used named caches less.",
 		Evidence:     []string{fmt.Sprintf("%d of %d bytes in use", s.Cache.Bytes, s.Cache.MaxBytes)},
-		ExpectedGain: "more hits; how many, a miss-ratio curve will tell",
+		ExpectedGain: "more hits; how many, the curve of each cache in /cache/stats tells",
 		Risk:         "low: uses more memory",
 	}}
 }

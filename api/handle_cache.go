@@ -38,10 +38,10 @@ type CacheFigures struct {
 type CacheStats struct {
 	Enabled bool `json:"enabled"`
 	CacheFigures
-	Caches     map[string]CacheFigures `json:"caches"`
-	RedisCache RedisCache              `json:"redis_cache"`
-	DiskCache  DiskCache               `json:"disk_cache"`
-	Warnings   []string                `json:"warnings"`
+	Caches     map[string]NamedCache `json:"caches"`
+	RedisCache RedisCache            `json:"redis_cache"`
+	DiskCache  DiskCache             `json:"disk_cache"`
+	Warnings   []string              `json:"warnings"`
 }
 
 // RedisCache is the second tier.
@@ -79,7 +79,7 @@ func diskView(d cache.DiskStats) DiskCache {
 
 func (s *Server) cacheStats(context.Context, *none) (*answer[CacheStats], error) {
 	if s.parts.Cache == nil {
-		return ok(CacheStats{Caches: map[string]CacheFigures{}, Warnings: []string{}})
+		return ok(CacheStats{Caches: map[string]NamedCache{}, Warnings: []string{}})
 	}
 	return ok(cacheView(s.parts.Cache.Stats()))
 }
@@ -93,7 +93,7 @@ func cacheView(c cache.Stats) CacheStats {
 			HitCount: c.Hits, MissCount: c.Misses, AverageAccessTime: c.MeanAccessSeconds,
 			TimeSaved: c.TimeSaved, MoneySaved: c.MoneySaved,
 		},
-		Caches: make(map[string]CacheFigures, len(c.Caches)),
+		Caches: make(map[string]NamedCache, len(c.Caches)),
 		RedisCache: RedisCache{
 			Enabled: c.Redis.Enabled, Connected: c.Redis.Connected, UsedMemory: c.Redis.UsedMemoryBytes,
 			ConnectedClients: c.Redis.ConnectedClients, TotalCommandsProcessed: c.Redis.CommandsProcessed,
@@ -102,7 +102,7 @@ func cacheView(c cache.Stats) CacheStats {
 		Warnings:  append([]string{}, c.Warnings...),
 	}
 	for name, n := range c.Caches {
-		v.Caches[name] = figuresOf(n)
+		v.Caches[name] = namedView(n)
 	}
 	return v
 }
@@ -163,15 +163,6 @@ func (s *Server) cacheClear(ctx context.Context, in *clearInput) (*answer[Cleare
 	return said(Cleared{group.ClearAll(ctx)}, "all caches cleared")
 }
 
-// CacheOptimization is what sharing the bytes anew did to one cache.
-type CacheOptimization struct {
-	// Before and After are the bytes it may hold.
-	Before int64 `json:"before"`
-	After  int64 `json:"after"`
-	// ExpectedHitRate is 0 to 1.
-	ExpectedHitRate float64 `json:"expected_hit_rate"`
-}
-
 func (s *Server) cacheOptimize(ctx context.Context, _ *none) (*answer[map[string]CacheOptimization], error) {
 	if s.parts.Cache == nil {
 		return nil, off("cache", "cache.enabled: true")
@@ -180,9 +171,6 @@ func (s *Server) cacheOptimize(ctx context.Context, _ *none) (*answer[map[string
 	if err != nil {
 		return nil, fault(http.StatusBadGateway, err, "")
 	}
-	done := make(map[string]CacheOptimization, len(moved))
-	for _, m := range moved {
-		done[m.Name] = CacheOptimization{Before: m.BeforeBytes, After: m.AfterBytes, ExpectedHitRate: m.ExpectedHitRatio}
-	}
-	return said(done, fmt.Sprintf("%d caches looked at", len(done)))
+	done, message := optimizationView(moved)
+	return said(done, message)
 }

@@ -57,7 +57,7 @@ func (s *Server) Live(ctx context.Context) (Frame, error) {
 		Status: FrameStatus{
 			Status: health.Grade, HealthScore: health.Score, Causes: append([]advisor.Cause{}, health.Causes...),
 		},
-		Cache: CacheStats{Caches: map[string]CacheFigures{}, Warnings: []string{}}, LoadBalancer: balancerView(nil),
+		Cache: CacheStats{Caches: map[string]NamedCache{}, Warnings: []string{}}, LoadBalancer: balancerView(nil),
 		Alerts: len(snap.Alerts), Recommendations: s.openFindings(snap),
 	}
 	if snap.Cache != nil {

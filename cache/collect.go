@@ -1,6 +1,10 @@
 package cache
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("upshift_cache_"+name, help, labels, nil)
@@ -60,7 +64,7 @@ func (g *Group) Describe(ch chan<- *prometheus.Desc) {
 	} {
 		ch <- d
 	}
-	for _, d := range diskDescs {
+	for _, d := range slices.Concat(diskDescs, curveDescs) {
 		ch <- d
 	}
 }
@@ -124,6 +128,7 @@ func (g *Group) Collect(ch chan<- prometheus.Metric) {
 		counter(descLoading, n.loadSeconds, name)
 		counter(descTimeSaved, n.TimeSaved, name)
 		counter(descMoneySaved, n.MoneySaved, name)
+		collectCurve(gauge, name, n)
 		ch <- prometheus.MustNewConstHistogram(descAccess, n.AccessSamples, n.accessSeconds, n.accessBuckets, name)
 	}
 }
