@@ -85,6 +85,9 @@ type MetricsConfig struct {
 	metrics.Config
 }
 
+// ownGCTarget is the share of the memory limit that the tuner of upshift's own process fills.
+const ownGCTarget = 0.75
+
 // DefaultConfig is everything on with its defaults, on loopback, without servers and
 // database. DataDir is the user's state directory + /upshift: $XDG_STATE_HOME, or
 // ~/.local/state; empty when the user has neither.
@@ -196,11 +199,14 @@ func (c Config) validateAlerts() error {
 	return errors.New("alerts.webhook_url: must not be set without metrics.enabled: true, which alerts rest on")
 }
 
-// Load reads the configuration: defaults, then the file of src, then its environment,
-// then its settings. The report tells where each value comes from. The error joins all
+// Load reads the configuration of a process of upshift's own: defaults, then the file of
+// src, then its environment, then its settings. Unlike in [DefaultConfig] the garbage
+// collector's tuner is on, and fills three quarters of the limit: less than
+// memory.gc_threshold and the alert on memory, so that garbage sets off neither. The report tells where each value comes from. The error joins all
 // faults, one a line, each with its place.
 func Load(src conf.Sources) (Config, *conf.Report, error) {
 	cfg := defaultConfig(lookup(src.Env))
+	cfg.Memory.GCTuner, cfg.Memory.GCTarget = true, ownGCTarget
 	src.Aliases = aliases()
 	report, err := conf.Load(&cfg, src)
 	if err != nil {

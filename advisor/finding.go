@@ -41,7 +41,7 @@ func rules() []rule {
 	return []rule{
 		lowHitRatio, evictionPressure, smallCache,
 		slowQueries, databaseDown, poolUtilisation, poolOverflow,
-		memoryLeaks, highMemory, lowPoolHitRatio,
+		memoryLeaks, highMemory, collectorNearLimit, waitingForMemory, lowPoolHitRatio,
 		lowSuccess, unhealthyServers,
 	}
 }

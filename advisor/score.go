@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/sentientcore/upshift/balancer"
+	"github.com/sentientcore/upshift/memory"
 )
 
 // The weights of the four judged parts, in percent. A part that is not in use does
@@ -174,7 +175,13 @@ func judgeMemory(s Snapshot) *judge {
 		j.lose(50*(used-easy)/(threshold-easy), reason, action)
 	}
 	if n := len(s.Memory.Leaks); n > 0 {
-		j.lose(20, fmt.Sprintf("%d suspected memory leaks", n), "open the leak's stack on the memory page")
+		points := 5.0 // one suspect in a hundred is none
+		for _, l := range s.Memory.Leaks {
+			if l.Confidence != memory.LeakSuspect {
+				points = 20
+			}
+		}
+		j.lose(points, fmt.Sprintf("%d suspected memory leaks", n), "open the leak's stack on the memory page")
 	}
 	return j
 }

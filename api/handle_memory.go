@@ -24,11 +24,30 @@ type MemoryStats struct {
 	DetectedLeaks   int           `json:"detected_leaks"`
 	TrackingObjects int           `json:"tracking_objects"`
 	Leaks           []memory.Leak `json:"leaks"`
-	// LeakDetection tells whether leaks are looked for at all.
-	LeakDetection bool     `json:"leak_detection"`
-	Goroutines    int      `json:"goroutines"`
-	Limit         Limit    `json:"limit"`
-	Warnings      []string `json:"warnings"`
+	// LeakDetection tells whether leaks are looked for at all, LeakSearch how.
+	LeakDetection bool             `json:"leak_detection"`
+	LeakSearch    memory.LeakStats `json:"leak_search"`
+	Goroutines    int              `json:"goroutines"`
+	Limit         Limit            `json:"limit"`
+	// RSS says what resident memory is made of, TopSites who allocated what is kept.
+	RSS      memory.RSS            `json:"rss"`
+	TopSites []memory.Site         `json:"top_sites"`
+	Pressure memory.Pressure       `json:"pressure"`
+	Tuner    memory.TunerStats     `json:"gc_tuner"`
+	Trackers []memory.TrackerStats `json:"trackers"`
+	// LastCheck is what the last look for pressure found and did.
+	LastCheck *MemoryCheck `json:"last_check,omitempty"`
+	Warnings  []string     `json:"warnings"`
+}
+
+// MemoryCheck is what a look for memory pressure found and did.
+type MemoryCheck struct {
+	Time time.Time `json:"time"`
+	// Action is none, relieve or collect; Reason says why, with the figures.
+	Action string  `json:"action"`
+	Reason string  `json:"reason"`
+	Before float64 `json:"used_percent_before"`
+	After  float64 `json:"used_percent_after"`
 }
 
 // SystemMemory is the machine's; GB are 2^30 bytes.
@@ -78,7 +97,11 @@ type Limit struct {
 
 func (s *Server) memoryStats(context.Context, *none) (*answer[MemoryStats], error) {
 	if s.parts.Memory == nil {
-		return ok(MemoryStats{MemoryPools: map[string]MemoryPool{}, Leaks: []memory.Leak{}, Warnings: []string{}})
+		return ok(MemoryStats{
+			MemoryPools: map[string]MemoryPool{}, Leaks: []memory.Leak{}, TopSites: []memory.Site{},
+			Tuner:    memory.TunerStats{State: memory.TunerOff, Changes: []memory.GCChange{}},
+			Trackers: []memory.TrackerStats{}, Warnings: []string{},
+		})
 	}
 	return ok(memoryView(s.parts.Memory.Stats()))
 }
@@ -100,11 +123,16 @@ func memoryView(m memory.Stats) MemoryStats {
 		},
 		MemoryPools:   make(map[string]MemoryPool, len(m.Pools)),
 		DetectedLeaks: len(m.Leaks), TrackingObjects: m.TrackedObjects, Leaks: append([]memory.Leak{}, m.Leaks...),
-		LeakDetection: m.LeakDetection.Enabled, Goroutines: m.Goroutines,
+		LeakDetection: m.LeakDetection.Enabled, LeakSearch: m.LeakDetection, Goroutines: m.Goroutines,
+		RSS: m.RSS, TopSites: append([]memory.Site{}, m.TopSites...), Pressure: m.Pressure, Tuner: m.Tuner,
+		Trackers: append([]memory.TrackerStats{}, m.Trackers...),
 		Limit: Limit{
 			Source: m.LimitSource, TotalMB: mb(m.LimitBytes), UsedMB: mb(m.UsedBytes), UsedPercent: 100 * m.UsedRatio,
 		},
 		Warnings: append([]string{}, m.Warnings...),
+	}
+	if c := m.LastCheck; c != nil {
+		v.LastCheck = &MemoryCheck{c.Time.UTC(), c.Action, c.Reason, 100 * c.RatioBefore, 100 * c.RatioAfter}
 	}
 	for i := range v.Leaks {
 		v.Leaks[i].Stack = append([]string{}, v.Leaks[i].Stack...)

@@ -104,6 +104,10 @@ func TestMemoryView(t *testing.T) {
 		v.SystemMemory.UsedPercent <= 0 || v.SystemMemory.UsedPercent > 100 || v.MemoryPools["small"].MaxSize != 1000 {
 		t.Errorf("%+v", v)
 	}
+	if v.RSS.TotalBytes <= 0 || v.RSS.Reason == "" || len(v.TopSites) == 0 || v.TopSites[0].Site == "" ||
+		v.Tuner.Enabled || v.Tuner.State != "off" || v.LeakDetection || v.LeakSearch.ProfileRateBytes <= 0 {
+		t.Errorf("rss %+v, sites %+v, tuner %+v, leaks %+v", v.RSS, v.TopSites, v.Tuner, v.LeakSearch)
+	}
 	gc := dataOf[Collection](t, k.ask(Operator, "POST", base+"/memory/gc", ""))
 	if gc.HeapAfterMB <= 0 || gc.DurationMS <= 0 || math.Abs(gc.HeapBeforeMB-gc.HeapAfterMB-gc.FreedMB) > 1e-6 && gc.FreedMB != 0 {
 		t.Errorf("%+v", gc)

@@ -20,7 +20,8 @@ type CheckResult struct {
 	Action string    `json:"action"`
 	// Reason says in a sentence why, with the figures.
 	Reason string `json:"reason"`
-	// RatioBefore and RatioAfter are the shares of the limit in use.
+	// RatioBefore and RatioAfter are the shares of the limit in use; while the tuner is on,
+	// without the garbage that it lets stand.
 	RatioBefore float64 `json:"ratio_before"`
 	RatioAfter  float64 `json:"ratio_after"`
 	// Callbacks ran, of which CallbackPanics panicked.
@@ -68,7 +69,7 @@ func (m *Monitor) check(ctx context.Context) (CheckResult, error) {
 	m.mu.Unlock()
 
 	r := readRuntime()
-	use := nearest(m.host.read(true), r)
+	use := m.need(m.host.read(true), r)
 	share := m.judge.collectorShare(r)
 	result := CheckResult{
 		Time:        time.Now().UTC(),
@@ -120,7 +121,7 @@ func (m *Monitor) check(ctx context.Context) (CheckResult, error) {
 	}
 	m.judge.learn(c, gc)
 	result.Action, result.GC = ActionCollect, &gc
-	result.RatioAfter = nearest(m.host.read(true), readRuntime()).ratio()
+	result.RatioAfter = m.need(m.host.read(true), readRuntime()).ratio()
 	return result, nil
 }
 

@@ -32,6 +32,13 @@ var (
 	descChecks    = desc("checks_total", "Checks for memory pressure.")
 	descPressure  = desc("pressure_checks_total", "Checks that found use over the threshold.")
 	descPanics    = desc("pressure_callback_panics_total", "Pressure callbacks that panicked.")
+	descRSSPart   = desc("rss_part_bytes", "Resident memory by what it is made of.", "part")
+	descWaited    = desc("pressure_seconds_total", "Time that tasks waited for memory, by kind: some or all of them.", "kind")
+	descLeaks     = desc("leaks", "Places in the program that keep growing.", "confidence")
+	descLeakRate  = desc("leak_bytes_per_second", "Growth of all leaks together.")
+	descTuner     = desc("gc_tuner_changes_total", "Changes that the tuner made to GOGC or GOMEMLIMIT.")
+	descGOGC      = desc("gogc_ratio", "Heap growth at which the next collection begins; 1 is GOGC=100, -1 off.")
+	descTracked   = desc("tracked_objects", "Objects alive that trackers follow.")
 	descPoolSize  = desc("pool_size", "Idle buffers in the pool.", "pool")
 	descPoolMax   = desc("pool_max_size", "Most idle buffers kept in the pool.", "pool")
 	descPoolHits  = desc("pool_hits_total", "Buffers served from the pool.", "pool")
@@ -44,7 +51,7 @@ func (m *Monitor) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descUsedRatio, descUsed, descLimit, descRSS, descRSSAnon, descVMS, descLive, descGoal, descObjects,
 		descRuntime, descAllocated, descCycles, descForced, descPauses, descGCCPU, descGoroutine, descChecks,
-		descPressure, descPanics, descPoolSize, descPoolMax, descPoolHits, descPoolMiss, descPoolDrop,
+		descPressure, descPanics, descRSSPart, descWaited, descLeaks, descLeakRate, descTuner, descGOGC, descTracked, descPoolSize, descPoolMax, descPoolHits, descPoolMiss, descPoolDrop,
 	} {
 		ch <- d
 	}
@@ -63,6 +70,7 @@ func (m *Monitor) Collect(ch chan<- prometheus.Metric) {
 	gauge(descUsed, float64(s.UsedBytes))
 	limits := map[string]int64{
 		SourceCgroup: s.CgroupLimitBytes, SourceGo: s.GoLimitBytes, SourceSystem: s.System.TotalBytes,
+		SourceConfig: s.ConfigLimitBytes,
 	}
 	for source, limit := range limits {
 		if limit > 0 {
@@ -91,6 +99,30 @@ func (m *Monitor) Collect(ch chan<- prometheus.Metric) {
 	counter(descChecks, float64(s.Checks))
 	counter(descPressure, float64(s.PressureChecks))
 	counter(descPanics, float64(s.PressurePanics))
+	parts := map[string]int64{
+		"heap_live": s.RSS.HeapLiveBytes, "heap_new": s.RSS.HeapNewBytes, "heap_free": s.RSS.HeapFreeBytes,
+		"stacks": s.RSS.StacksBytes, "runtime": s.RSS.RuntimeBytes, "off_heap": s.RSS.OffHeapBytes,
+		"file": s.RSS.FileBytes, "shared": s.RSS.SharedBytes,
+	}
+	for part, n := range parts {
+		gauge(descRSSPart, float64(n), part)
+	}
+	if s.Pressure.Source != "" {
+		counter(descWaited, s.Pressure.SomeSeconds, "some")
+		counter(descWaited, s.Pressure.FullSeconds, "full")
+	}
+	rate, found := 0.0, map[string]int{LeakSuspect: 0, LeakProbable: 0, LeakConfirmed: 0}
+	for _, l := range s.Leaks {
+		found[l.Confidence]++
+		rate += l.GrowthBytesPerSecond
+	}
+	for confidence, n := range found {
+		gauge(descLeaks, float64(n), confidence)
+	}
+	gauge(descLeakRate, rate)
+	counter(descTuner, float64(s.Tuner.ChangeCount))
+	gauge(descGOGC, max(float64(s.GC.GOGC)/100, -1))
+	gauge(descTracked, float64(s.TrackedObjects))
 	for _, name := range slices.Sorted(maps.Keys(s.Pools)) {
 		pool := s.Pools[name]
 		gauge(descPoolSize, float64(pool.Size), name)

@@ -47,6 +47,10 @@ func TestMetricsRoundTrip(t *testing.T) {
 		"upshift_memory_pool_misses_total small": 1,
 		"upshift_memory_pool_hits_total small":   0,
 		"upshift_memory_pool_max_size large":     100,
+		"upshift_memory_leaks confirmed":         0,
+		"upshift_memory_leak_bytes_per_second":   0,
+		"upshift_memory_gc_tuner_changes_total":  0,
+		"upshift_memory_tracked_objects":         0,
 	} {
 		if v, ok := got[key]; !ok || v != want {
 			t.Errorf("%s = %v (there: %v), want %v", key, v, ok, want)
@@ -55,6 +59,7 @@ func TestMetricsRoundTrip(t *testing.T) {
 	for _, key := range []string{
 		"upshift_memory_used_ratio", "upshift_memory_limit_bytes system", "upshift_memory_rss_bytes",
 		"upshift_memory_runtime_bytes objects", "upshift_memory_heap_goal_bytes", "upshift_memory_goroutines",
+		"upshift_memory_rss_part_bytes heap_live", "upshift_memory_gogc_ratio",
 	} {
 		if got[key] <= 0 {
 			t.Errorf("%s = %v, want more than 0", key, got[key])

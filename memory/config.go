@@ -16,6 +16,8 @@ const (
 
 	maxPoolSize    = 1_000_000
 	maxHistorySize = 100_000
+	mostGCTarget   = 0.95
+	leastLimit     = 32 << 20
 )
 
 // Config says when a [Monitor] acts and what it keeps. The zero value means all defaults.
@@ -29,6 +31,13 @@ type Config struct {
 	PoolSizes map[string]int `conf:"pool_sizes"`
 	// LeakDetection turns the search for leaks on; it needs [Monitor.Run].
 	LeakDetection bool `conf:"leak_detection"`
+	// LimitBytes is a memory limit to keep besides those that are found. Zero means none.
+	LimitBytes int64 `conf:"limit_bytes"`
+	// GCTuner lets [Monitor.Run] set GOGC and GOMEMLIMIT from the limit; see the package
+	// comment. They are process-wide: leave it off where something else sets them.
+	GCTuner bool `conf:"gc_tuner"`
+	// GCTarget is the share of the limit, 0 to 1, that the tuner lets memory fill. Zero means 0.9.
+	GCTarget float64 `conf:"gc_target"`
 	// HistorySize is the number of snapshots kept. Zero means 720, which at one every five
 	// minutes is two and a half days.
 	HistorySize int `conf:"history_size"`
@@ -39,6 +48,9 @@ type Config struct {
 func (c Config) WithDefaults() Config {
 	if c.GCThreshold == 0 {
 		c.GCThreshold = DefaultGCThreshold
+	}
+	if c.GCTarget == 0 {
+		c.GCTarget = DefaultGCTarget
 	}
 	if c.HistorySize == 0 {
 		c.HistorySize = DefaultHistorySize
@@ -57,6 +69,12 @@ func (c Config) Validate() error {
 	var errs []error
 	if math.IsNaN(c.GCThreshold) || c.GCThreshold < 0 || c.GCThreshold > 1 {
 		errs = append(errs, fmt.Errorf("memory.gc_threshold: must be between 0 and 1 (got %v)", c.GCThreshold))
+	}
+	if math.IsNaN(c.GCTarget) || c.GCTarget < 0 || c.GCTarget > mostGCTarget {
+		errs = append(errs, fmt.Errorf("memory.gc_target: must be between 0 and %v (got %v)", mostGCTarget, c.GCTarget))
+	}
+	if c.LimitBytes < 0 || c.LimitBytes > 0 && c.LimitBytes < leastLimit {
+		errs = append(errs, fmt.Errorf("memory.limit_bytes: must be 0 or at least %d (got %d)", leastLimit, c.LimitBytes))
 	}
 	if c.HistorySize < 0 || c.HistorySize > maxHistorySize {
 		errs = append(errs, fmt.Errorf(

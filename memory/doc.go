@@ -28,6 +28,20 @@
 // runtime already spends much of the processor on collecting, or when the last forced
 // collection freed little. The result says what was done and why.
 //
+// [Monitor.Run] makes such a Check within seconds of going over a limit of this process. [Guard]
+// wraps a function that must not be called while memory is short.
+//
+// # How it tunes the collector
+//
+// With Config.GCTuner set, Run looks each second at live memory and at the lowest hard limit: the
+// container's or Config.LimitBytes, else GOMEMLIMIT. GOMEMLIMIT is set to a share of that
+// limit, less what C and others hold, and never above what the program set. While live memory
+// is far from it, GOGC is what fills that budget, 100 to 800, so that collections are few; near it
+// only the limit decides, and an alarm says so: no setting helps there, and a collector that
+// takes half of the processor lets memory grow over GOMEMLIMIT. Each change is kept
+// with its reason, and switching off or the end of Run puts back what was there. While the tuner is on,
+// pressure is judged without the garbage that it lets stand.
+//
 // # When to use a pool
 //
 // A pool pays when objects are large or dear to make, short-lived, and asked for often;
@@ -48,6 +62,8 @@
 //
 // # What it does not do
 //
-// It does not say who holds what leaks: [Leak.Stack] is where it was allocated. It sees no
-// memory that C or a mapped file takes. It never changes GOGC or GOMEMLIMIT.
+// It does not say who holds what leaks: [Leak.Stack] is where it was allocated; a [Tracker]
+// shows objects by age. It finds no leaks of C or of mapped files, though [RSS] shows how much they
+// take. It changes GOGC and GOMEMLIMIT only with Config.GCTuner, and cannot keep a process
+// under a limit that its live memory fills.
 package memory

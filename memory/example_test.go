@@ -67,3 +67,35 @@ func ExampleNewPool() {
 	fmt.Println(pool.Get().Len(), pool.Stats().HitRatio)
 	// Output: 0 0.5
 }
+
+// A guarded function is refused while memory is short.
+func ExampleGuard() {
+	m, err := memory.New(memory.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	embed := func(_ context.Context, text string) (int, error) { return len(text), nil }
+	guarded, err := memory.Guard(m, memory.GuardOptions{Name: "embed", MaxRatio: 1}, embed)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(guarded(context.Background(), "a page of text"))
+	// Output: 14 <nil>
+}
+
+// A tracker follows objects without keeping them alive.
+func ExampleTracker() {
+	type session struct{ user string }
+	sessions := memory.NewTracker[session](memory.TrackerOptions{Name: "sessions"})
+	open := &session{user: "ada"}
+	sessions.Track(open)
+	for s := range sessions.Oldest() {
+		fmt.Println(s.user, sessions.Stats().Alive)
+	}
+	fmt.Println(open.user)
+	// Output:
+	// ada 1
+	// ada
+}

@@ -20,6 +20,7 @@ type hostReading struct {
 	process     Process
 	cgroupLimit int64
 	warnings    []string
+	pressure    Pressure
 }
 
 // host reads the machine at most once in hostAge.
@@ -74,6 +75,9 @@ func readHost() hostReading {
 		warn("read container limit", err)
 	}
 	r.cgroupLimit = limit
+	if r.pressure, err = readPressure("/"); err != nil {
+		warn("read memory pressure", err)
+	}
 	return r
 }
 

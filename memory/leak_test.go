@@ -226,7 +226,7 @@ func TestRunSamplesWhileSwitchedOn(t *testing.T) {
 		time.Sleep(65 * time.Second)
 		synctest.Wait()
 		s := m.Stats()
-		if !s.LeakDetection.Enabled || s.LeakDetection.Samples != 6 || s.LeakDetection.ProfileRateBytes <= 0 {
+		if !s.LeakDetection.Enabled || s.LeakDetection.Samples != 7 || s.LeakDetection.ProfileRateBytes <= 0 {
 			t.Errorf("after a minute: %+v", s.LeakDetection)
 		}
 		if err := m.Apply(Config{}); err != nil {
@@ -234,7 +234,7 @@ func TestRunSamplesWhileSwitchedOn(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if s := m.Stats().LeakDetection; s.Enabled || s.Samples != 6 {
+		if s := m.Stats().LeakDetection; s.Enabled || s.Samples != 7 {
 			t.Errorf("after it was switched off: %+v", s)
 		}
 	})

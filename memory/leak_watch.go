@@ -25,9 +25,9 @@ type Site struct {
 // LeakStats says how leaks are looked for.
 type LeakStats struct {
 	Enabled bool `json:"enabled"`
-	// Samples were taken, the last in LastTook.
-	Samples  uint64        `json:"samples"`
-	LastTook time.Duration `json:"last_took"`
+	// Samples were taken, the last in LastTookSeconds.
+	Samples         uint64  `json:"samples"`
+	LastTookSeconds float64 `json:"last_took_seconds"`
 	// ProfileRateBytes is runtime.MemProfileRate: one allocation in so many bytes is sampled.
 	// Zero: the program turned the profile off, and heap leaks cannot be found.
 	ProfileRateBytes int64 `json:"profile_rate_bytes"`
@@ -123,7 +123,7 @@ func (w *leakWatch) stats() LeakStats {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return LeakStats{
-		Enabled: w.on, Samples: w.samples, LastTook: w.took,
+		Enabled: w.on, Samples: w.samples, LastTookSeconds: w.took.Seconds(),
 		ProfileRateBytes: profileRate(), Proofs: canProve(),
 	}
 }

@@ -13,6 +13,8 @@ import (
 type Monitor struct {
 	host    host
 	leaks   leakWatch
+	tuner   tuner
+	glances glances
 	buffers *Buffers
 	history history
 
@@ -27,6 +29,7 @@ type Monitor struct {
 	mu        sync.Mutex // guards the fields below
 	cfg       Config
 	callbacks []func(ratio float64)
+	trackers  []func() TrackerStats
 	lastCheck *CheckResult
 
 	judge judge // used only with the checking token
@@ -50,6 +53,7 @@ func New(cfg Config) (*Monitor, error) {
 	}
 	m.history.resize(cfg.HistorySize)
 	m.leaks.turn(cfg.LeakDetection)
+	m.tuner.turn(cfg.GCTuner, time.Now())
 	return m, nil
 }
 
@@ -66,6 +70,7 @@ func (m *Monitor) Apply(cfg Config) error {
 	m.buffers.setMax(cfg.PoolSizes)
 	m.history.resize(cfg.HistorySize)
 	m.leaks.turn(cfg.LeakDetection)
+	m.tuner.turn(cfg.GCTuner, time.Now())
 	return nil
 }
 
@@ -94,7 +99,7 @@ func (m *Monitor) Sample() Snapshot {
 
 func (m *Monitor) snapshot() Snapshot {
 	h, r := m.host.read(false), readRuntime()
-	u := nearest(h, r)
+	u := m.usage(h, r)
 	return Snapshot{
 		Time:         time.Now().UTC(),
 		UsedRatio:    u.ratio(),
@@ -113,7 +118,7 @@ func (m *Monitor) snapshot() Snapshot {
 // Stats returns the state of memory. What the machine tells is up to a second old.
 func (m *Monitor) Stats() Stats {
 	h, r := m.host.read(false), readRuntime()
-	u := nearest(h, r)
+	u := m.usage(h, r)
 	m.mu.Lock()
 	var lastCheck *CheckResult
 	if m.lastCheck != nil {
@@ -121,10 +126,13 @@ func (m *Monitor) Stats() Stats {
 		lastCheck = &c
 	}
 	m.mu.Unlock()
+	trackers, tracked := m.trackerStats()
 	return Stats{
 		Time:             time.Now().UTC(),
 		System:           h.system,
 		Process:          h.process,
+		RSS:              explain(h.process, r.heap),
+		Pressure:         h.pressure,
 		Heap:             r.heap,
 		GC:               r.gc,
 		LimitBytes:       u.limit,
@@ -132,7 +140,9 @@ func (m *Monitor) Stats() Stats {
 		UsedBytes:        u.used,
 		UsedRatio:        u.ratio(),
 		CgroupLimitBytes: h.cgroupLimit,
-		GoLimitBytes:     r.gc.LimitBytes,
+		GoLimitBytes:     m.tuner.programLimit(r.gc.LimitBytes),
+		ConfigLimitBytes: m.limits(r).configured,
+		Tuner:            m.tuner.stats(),
 		Pools:            m.buffers.Stats(),
 		Goroutines:       r.goroutines,
 		Checks:           m.checks.Load(),
@@ -142,6 +152,8 @@ func (m *Monitor) Stats() Stats {
 		LastCheck:        lastCheck,
 		LeakDetection:    m.leaks.stats(),
 		Leaks:            m.leaks.leaks(u.used, u.limit),
+		Trackers:         trackers,
+		TrackedObjects:   tracked,
 		TopSites:         m.leaks.sites(time.Now()),
 		Warnings:         slices.Clone(h.warnings),
 	}

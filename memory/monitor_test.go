@@ -16,8 +16,10 @@ import (
 func TestConfigNamesEveryFault(t *testing.T) {
 	t.Parallel()
 	sizes := map[string]int{"small": -1, "tiny": 3}
-	err := Config{GCThreshold: 1.5, HistorySize: -1, PoolSizes: sizes}.Validate()
+	err := Config{GCThreshold: 1.5, GCTarget: 1.1, LimitBytes: 5, HistorySize: -1, PoolSizes: sizes}.Validate()
 	want := "memory.gc_threshold: must be between 0 and 1 (got 1.5)\n" +
+		"memory.gc_target: must be between 0 and 0.95 (got 1.1)\n" +
+		"memory.limit_bytes: must be 0 or at least 33554432 (got 5)\n" +
 		"memory.history_size: must be between 0 and 100000 (got -1)\n" +
 		"memory.pool_sizes.small: must be between 0 and 1000000 (got -1)\n" +
 		"memory.pool_sizes.tiny: must be one of the pools small, medium, large"
@@ -29,7 +31,7 @@ func TestConfigNamesEveryFault(t *testing.T) {
 	}
 	cfg := Config{PoolSizes: map[string]int{"large": 0}}
 	full := Config{
-		GCThreshold: 0.8, HistorySize: 720,
+		GCThreshold: 0.8, GCTarget: 0.9, HistorySize: 720,
 		PoolSizes: map[string]int{"small": 1000, "medium": 500, "large": 0},
 	}
 	if diff := cmp.Diff(full, cfg.WithDefaults()); diff != "" || len(cfg.PoolSizes) != 1 {
@@ -255,15 +257,15 @@ func TestNearestLimit(t *testing.T) {
 		goal int64
 		want usage
 	}{
-		"machine":            {hostReading{system, process, 0, nil}, 50, 0, usage{SourceSystem, 900, 1000}},
-		"container":          {hostReading{system, process, 200, nil}, 50, 0, usage{SourceCgroup, 60, 200}},
-		"container, no anon": {hostReading{system, noAnon, 200, nil}, 0, 0, usage{SourceCgroup, 80, 200}},
-		"gomemlimit nearer":  {hostReading{system, process, 200, nil}, 50, 100, usage{SourceGo, 50, 100}},
-		"container too wide": {hostReading{system, process, 2000, nil}, 50, 0, usage{SourceSystem, 900, 1000}},
+		"machine":            {hostReading{system, process, 0, nil, Pressure{}}, 50, 0, usage{SourceSystem, 900, 1000}},
+		"container":          {hostReading{system, process, 200, nil, Pressure{}}, 50, 0, usage{SourceCgroup, 60, 200}},
+		"container, no anon": {hostReading{system, noAnon, 200, nil, Pressure{}}, 0, 0, usage{SourceCgroup, 80, 200}},
+		"gomemlimit nearer":  {hostReading{system, process, 200, nil, Pressure{}}, 50, 100, usage{SourceGo, 50, 100}},
+		"container too wide": {hostReading{system, process, 2000, nil, Pressure{}}, 50, 0, usage{SourceSystem, 900, 1000}},
 		"nothing known":      {hostReading{}, 50, 0, usage{}},
 	} {
-		r := runtimeReading{heap: Heap{HeldBytes: tc.heap}, gc: GCStats{LimitBytes: tc.goal}}
-		if got := nearest(tc.host, r); got != tc.want {
+		r := runtimeReading{heap: Heap{HeldBytes: tc.heap}}
+		if got := nearest(tc.host, r, limits{program: tc.goal}); got != tc.want {
 			t.Errorf("%s: %+v, want %+v", name, got, tc.want)
 		}
 	}

@@ -20,7 +20,10 @@ func readProcess() (Process, error) {
 // "RssAnon:	   1234 kB". A kernel before 4.5 has no RssAnon, which stays zero.
 func parseStatus(status []byte) (Process, error) {
 	var p Process
-	fields := map[string]*int64{"VmSize": &p.VMSBytes, "VmRSS": &p.RSSBytes, "RssAnon": &p.RSSAnonBytes}
+	fields := map[string]*int64{
+		"VmSize": &p.VMSBytes, "VmRSS": &p.RSSBytes, "VmHWM": &p.PeakBytes, "VmSwap": &p.SwapBytes,
+		"RssAnon": &p.RSSAnonBytes, "RssFile": &p.RSSFileBytes, "RssShmem": &p.RSSSharedBytes,
+	}
 	for line := range bytes.Lines(status) {
 		key, rest, ok := bytes.Cut(line, []byte(":"))
 		if !ok {

@@ -8,11 +8,14 @@ type Stats struct {
 
 	System  System  `json:"system"`
 	Process Process `json:"process"`
-	Heap    Heap    `json:"heap"`
-	GC      GCStats `json:"gc"`
+	// RSS says what Process.RSSBytes is made of.
+	RSS      RSS      `json:"rss"`
+	Pressure Pressure `json:"pressure"`
+	Heap     Heap     `json:"heap"`
+	GC       GCStats  `json:"gc"`
 
 	// LimitBytes is the limit that use is nearest to, and LimitSource where it comes from:
-	// "cgroup", "gomemlimit" or "system".
+	// "cgroup", "gomemlimit", "config" or "system".
 	LimitBytes  int64  `json:"limit_bytes"`
 	LimitSource string `json:"limit_source"`
 	// UsedBytes is what counts against that limit, and UsedRatio its share, 0 to 1 or more.
@@ -21,9 +24,15 @@ type Stats struct {
 	// all processes use.
 	UsedBytes int64   `json:"used_bytes"`
 	UsedRatio float64 `json:"used_ratio"`
-	// CgroupLimitBytes and GoLimitBytes are the two settable limits; zero means not set.
+	// CgroupLimitBytes and GoLimitBytes are the two settable limits; zero means not set. The
+	// latter is GOMEMLIMIT without what the tuner makes of it.
 	CgroupLimitBytes int64 `json:"cgroup_limit_bytes"`
 	GoLimitBytes     int64 `json:"go_limit_bytes"`
+	// ConfigLimitBytes is Config.LimitBytes; zero means none.
+	ConfigLimitBytes int64 `json:"config_limit_bytes"`
+
+	// Tuner is the garbage collector's tuner and what it changed.
+	Tuner TunerStats `json:"tuner"`
 
 	Pools      map[string]PoolStats `json:"pools"`
 	Goroutines int                  `json:"goroutines"`
@@ -42,8 +51,10 @@ type Stats struct {
 	// Leaks are those found, the surest first; never nil.
 	Leaks []Leak `json:"leaks"`
 	// TopSites are the places in the program that keep most; never nil.
-	TopSites       []Site `json:"top_sites"`
-	TrackedObjects int    `json:"tracked_objects"`
+	TopSites []Site `json:"top_sites"`
+	// Trackers are those added to the monitor, never nil; TrackedObjects are alive in all of them.
+	Trackers       []TrackerStats `json:"trackers"`
+	TrackedObjects int            `json:"tracked_objects"`
 
 	// Warnings name what could not be read and is therefore zero.
 	Warnings []string `json:"warnings,omitempty"`
@@ -62,7 +73,13 @@ type Process struct {
 	// RSSAnonBytes is the part of RSSBytes that no file backs. Linux alone tells it; it is
 	// zero elsewhere.
 	RSSAnonBytes int64 `json:"rss_anon_bytes"`
-	VMSBytes     int64 `json:"vms_bytes"`
+	// RSSFileBytes are of mapped files, RSSSharedBytes of shared memory, SwapBytes written out
+	// by the kernel, PeakBytes the most RSSBytes ever were; of Linux alone, too.
+	RSSFileBytes   int64 `json:"rss_file_bytes"`
+	RSSSharedBytes int64 `json:"rss_shared_bytes"`
+	SwapBytes      int64 `json:"swap_bytes"`
+	PeakBytes      int64 `json:"peak_bytes"`
+	VMSBytes       int64 `json:"vms_bytes"`
 }
 
 // Heap is the Go runtime's memory. ObjectsBytes + UnusedBytes + FreeBytes + StacksBytes +

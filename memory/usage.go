@@ -5,6 +5,7 @@ const (
 	SourceCgroup = "cgroup"
 	SourceGo     = "gomemlimit"
 	SourceSystem = "system"
+	SourceConfig = "config"
 )
 
 // usage is how near use is to one limit.
@@ -23,7 +24,7 @@ func (u usage) ratio() float64 {
 
 // nearest returns the limit that use is nearest to. The machine's memory counts only when
 // no container limit stands in its way.
-func nearest(h hostReading, r runtimeReading) usage {
+func nearest(h hostReading, r runtimeReading, l limits) usage {
 	var best usage
 	consider := func(u usage) {
 		if u.limit > 0 && (best.limit == 0 || u.ratio() > best.ratio()) {
@@ -40,6 +41,36 @@ func nearest(h hostReading, r runtimeReading) usage {
 	} else {
 		consider(usage{SourceSystem, max(total-h.system.AvailableBytes, 0), total})
 	}
-	consider(usage{SourceGo, r.heap.HeldBytes, r.gc.LimitBytes})
+	consider(usage{SourceGo, r.heap.HeldBytes, l.program})
+	consider(usage{SourceConfig, own, l.configured})
 	return best
+}
+
+// limits are those that the program sets itself.
+type limits struct {
+	program    int64 // GOMEMLIMIT, without what the tuner makes of it
+	configured int64 // Config.LimitBytes
+}
+
+func (m *Monitor) limits(r runtimeReading) limits {
+	m.mu.Lock()
+	configured := m.cfg.LimitBytes
+	m.mu.Unlock()
+	return limits{m.tuner.programLimit(r.gc.LimitBytes), configured}
+}
+
+// usage is the use of the nearest limit.
+func (m *Monitor) usage(h hostReading, r runtimeReading) usage { return nearest(h, r, m.limits(r)) }
+
+// need is the same without the garbage that the tuner lets stand: it goes when memory is
+// needed.
+func (m *Monitor) need(h hostReading, r runtimeReading) usage {
+	l := m.limits(r)
+	if m.tuner.active() {
+		garbage := max(r.heap.ObjectsBytes-r.heap.LiveBytes, 0) + r.heap.FreeBytes + r.heap.UnusedBytes
+		r.heap.HeldBytes = max(r.heap.HeldBytes-garbage, 0)
+		h.process.RSSAnonBytes = max(h.process.RSSAnonBytes-garbage, 1)
+		h.process.RSSBytes = max(h.process.RSSBytes-garbage, 1)
+	}
+	return nearest(h, r, l)
 }

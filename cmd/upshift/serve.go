@@ -31,7 +31,9 @@ func (c *serveCmd) Run(parent context.Context, a *app) error {
 		return err
 	}
 	logger := c.logger(a.stderr)
-	limitMemory(logger)
+	if !cfg.Memory.GCTuner || !cfg.Memory.MonitoringEnabled {
+		limitMemory(logger) // else the tuner does, and follows the limit when it changes
+	}
 	m, err := upshift.New(cfg, upshift.Collaborators{
 		Logger: logger, Load: a.load, Settings: settings, Version: versionText(),
 	})
