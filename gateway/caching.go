@@ -48,8 +48,7 @@ func (c *caching) RoundTrip(req *http.Request) (*http.Response, error) {
 	asked := requestDirectives(req.Header)
 	switch {
 	case bypasses(req):
-		x.outcome = outcomeBypass
-		return c.next.RoundTrip(req)
+		return c.partly(req, asked)
 	case asked.noStore:
 		x.outcome = outcomeRequest
 		return c.next.RoundTrip(req)
@@ -72,18 +71,45 @@ func (c *caching) RoundTrip(req *http.Request) (*http.Response, error) {
 	return c.together(req, asked, l)
 }
 
-// bypasses reports whether a safe request is none that a kept answer could serve.
+// partly answers a request for a range from a kept answer. Otherwise it must reach the server, as
+// must all that a cache cannot decide.
+func (c *caching) partly(req *http.Request, asked directives) (*http.Response, error) {
+	x := exchangeOf(req.Context())
+	if req.Method == http.MethodGet && req.Header["Range"] != nil && !bypassesAlways(req) && !asked.noStore {
+		now := time.Now()
+		if l := c.keep.look(keyOf(req), req, asked, now); l.outcome == outcomeHit {
+			if res := l.answer.part(req, now); res != nil {
+				x.outcome = outcomeHit
+				x.hits(l.answer, now)
+				return res, nil
+			}
+		}
+	}
+	x.outcome = outcomeBypass
+	return c.next.RoundTrip(req)
+}
+
+// bypasses reports whether a safe request is none that a whole kept answer could serve.
 func bypasses(req *http.Request) bool {
+	return req.Header["Range"] != nil || req.Header["If-Range"] != nil || bypassesAlways(req)
+}
+
+func bypassesAlways(req *http.Request) bool {
 	h := req.Header
-	return req.Body != nil && req.Body != http.NoBody || h["Range"] != nil || h["If-Range"] != nil ||
-		h["If-Match"] != nil || h["If-Unmodified-Since"] != nil || h["Upgrade"] != nil
+	return req.Body != nil && req.Body != http.NoBody || h["If-Match"] != nil || h["If-Unmodified-Since"] != nil ||
+		h["Upgrade"] != nil
 }
 
 // hit answers from the cache.
 func (x *exchange) hit(a *answer, req *http.Request, now time.Time) *http.Response {
+	x.hits(a, now)
+	return a.response(req, now)
+}
+
+// hits notes that a kept answer is given.
+func (x *exchange) hits(a *answer, now time.Time) {
 	x.spared(a, true)
 	x.freshFor = a.lifetime - a.age(now)
-	return a.response(req, now)
 }
 
 // alone asks the servers and keeps nothing, but learns whether it could.

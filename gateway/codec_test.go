@@ -19,6 +19,7 @@ func samplePage() *page {
 		},
 		{
 			status: 404, vary: []string{}, values: []string{}, header: http.Header{}, body: []byte{}, born: time.Unix(1_700_000_000, 0), noCache: true,
+			form: formStreamUsage, staleWhile: time.Second, staleOnError: time.Minute, took: time.Millisecond, price: 0.125,
 		},
 	}}
 }

@@ -53,8 +53,8 @@
 // an answer that is too old is revalidated. It is given as it is only where the server says so
 // (RFC 5861) and neither must-revalidate, proxy-revalidate nor no-cache forbid it: with
 // stale-while-revalidate, while one request fetches it anew, and with stale-if-error, when the
-// servers fail. HEAD is answered from a kept GET, conditional requests from a fresh answer; Range
-// goes to the server. A successful unsafe request (POST, PUT, DELETE, …) forgets its target.
+// servers fail. HEAD is answered from a kept GET, conditional requests from a fresh answer, and so is one range of it; other
+// ranges go to the server. A successful unsafe request (POST, PUT, DELETE, …) forgets its target.
 //
 // Requests for one key that could be answered alike ride on the one under way: each gets at once
 // what has come of the answer, then the rest as it comes, and none waits for a slow one. The
@@ -92,5 +92,5 @@
 //
 // It ends no TLS, does not know the names of tenants, and does not look into bodies but those of
 // the routes above: tokens are not counted. A log probability, a citation or what else only one
-// server's format knows is not turned into the other form. Range goes to the servers. It trusts no proxy in front of it to say who the client was.
+// server's format knows is not turned into the other form. It trusts no proxy in front of it to say who the client was.
 package gateway

@@ -138,6 +138,9 @@ func (x *exchange) problem(p *problem) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Request-Id", x.id)
+	if s := x.cacheStatus(); s != "" {
+		h.Set("Cache-Status", s)
+	}
 	if p.retryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int((p.retryAfter+time.Second-1)/time.Second)))
 	}

@@ -206,3 +206,74 @@ func TestRidersOfATooLongAnswer(t *testing.T) {
 		t.Error("kept more than cache_max_body_bytes")
 	}
 }
+
+// A drain that has waited long enough cuts those who ride, and with them the request to the
+// server; one that fetches an answer anew does not outlive it either.
+func TestDrainCutsRiders(t *testing.T) {
+	t.Parallel()
+	l := newLines()
+	hangs := make(chan struct{})
+	o := &origin{answer: func(w http.ResponseWriter, req *http.Request) {
+		switch {
+		case req.URL.Path == "/lines":
+			l.answer(w, req)
+		case req.Header.Get("If-None-Match") != "":
+			<-req.Context().Done()
+			close(hangs)
+		default:
+			headers("Cache-Control", "max-age=0, stale-while-revalidate=60", "Etag", `"v1"`)(w, req)
+		}
+	}}
+	r := newRig(t, options{cfg: gateway.Config{DrainTimeout: 50 * time.Millisecond}}, backend(t, o.ServeHTTP).URL)
+	r.get("/old")
+	r.get("/old") // is fetched anew
+	_, first := r.open(t.Context(), "/lines")
+	l.next <- "one"
+	r.wantLine(first, "one")
+	_, second := r.open(t.Context(), "/lines")
+	r.wantLine(second, "one")
+	eventually(t, "the fetch", func() bool { return o.requests.Load() == 3 })
+	if err := r.gw.Shutdown(context.Background(), r.srv); err != nil {
+		t.Error(err)
+	}
+	<-l.gone // or the test times out
+	<-hangs
+	for _, body := range []*bufio.Reader{first, second} {
+		if _, err := io.ReadAll(body); err == nil {
+			t.Error("a cut answer looked whole")
+		}
+	}
+}
+
+// badBody says something and panics.
+type badBody struct{ said bool }
+
+func (b *badBody) Read(p []byte) (int, error) {
+	if b.said {
+		panic("secret of the body")
+	}
+	b.said = true
+	return copy(p, "half"), nil
+}
+
+func (b *badBody) Close() error { return nil }
+
+// A body that panics while it is read for many is a cut for them, no more.
+func TestBodyThatPanics(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{pool: roundTrip(func(req *http.Request) (*http.Response, error) {
+		return &http.Response{
+			StatusCode: http.StatusOK, ProtoMajor: 2, ContentLength: -1, Request: req, Body: &badBody{},
+			Header: http.Header{"Cache-Control": {"max-age=60"}},
+		}, nil
+	})})
+	for range 2 {
+		if got := r.get("/"); got.body != "half" || got.err == nil {
+			t.Errorf("got %q, %v", got.body, got.err)
+		}
+	}
+	eventually(t, "the panics to be counted", func() bool { return r.gw.Stats().Panics == 2 })
+	if s := r.gw.Stats(); s.CacheStored != 0 {
+		t.Error("half an answer was kept")
+	}
+}

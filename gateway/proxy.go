@@ -82,6 +82,7 @@ var cacheStatuses = [outcomes]string{ // #nosec G101 -- no credentials, only wor
 	outcomeRequest:     "upshift; fwd=request",
 	outcomeMethod:      "upshift; fwd=method",
 	outcomeBypass:      "upshift; fwd=bypass",
+	outcomeUnmet:       "upshift; detail=only-if-cached",
 	outcomeStaleWhile:  "upshift; hit; detail=stale-while-revalidate; ttl=",
 	outcomeStaleError:  "upshift; fwd=stale; detail=stale-if-error",
 }
