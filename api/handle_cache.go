@@ -32,6 +32,15 @@ type CacheFigures struct {
 	MoneySaved float64 `json:"money_saved"`
 	// Policy is the plan of eviction in force in one cache.
 	Policy string `json:"policy,omitempty"`
+	// StaleHits are hits on a value beyond its time to live, StaleOnErrors those because a load failed.
+	StaleHits     uint64 `json:"stale_hits"`
+	StaleOnErrors uint64 `json:"stale_on_errors"`
+	// Refreshes are loads in the background, RefreshErrors those of them that failed.
+	Refreshes     uint64 `json:"refreshes"`
+	RefreshErrors uint64 `json:"refresh_errors"`
+	// NegativeHits are hits on keys known to have no value, NegativeEntries the keys remembered.
+	NegativeHits    uint64 `json:"negative_hits"`
+	NegativeEntries int    `json:"negative_entries"`
 }
 
 // CacheStats is the whole cache.
@@ -92,6 +101,8 @@ func cacheView(c cache.Stats) CacheStats {
 			MemoryUsagePercent: 100 * c.MemoryUsageRatio, TotalEntries: c.Entries, Evictions: c.Evictions,
 			HitCount: c.Hits, MissCount: c.Misses, AverageAccessTime: c.MeanAccessSeconds,
 			TimeSaved: c.TimeSaved, MoneySaved: c.MoneySaved,
+			StaleHits: c.StaleHits, StaleOnErrors: c.StaleOnErrors, Refreshes: c.Refreshes, RefreshErrors: c.RefreshErrors,
+			NegativeHits: c.NegativeHits, NegativeEntries: c.NegativeEntries,
 		},
 		Caches: make(map[string]NamedCache, len(c.Caches)),
 		RedisCache: RedisCache{
@@ -112,6 +123,8 @@ func figuresOf(n cache.NamedStats) CacheFigures {
 		HitRate: n.HitRatio, MissRate: n.MissRatio, TotalRequests: n.Requests, CacheSize: n.Bytes, MaxSize: n.MaxBytes,
 		TotalEntries: n.Entries, Evictions: n.Evictions, HitCount: n.Hits, MissCount: n.Misses,
 		AverageAccessTime: n.MeanAccessSeconds, TimeSaved: n.TimeSaved, MoneySaved: n.MoneySaved, Policy: n.Policy,
+		StaleHits: n.StaleHits, StaleOnErrors: n.StaleOnErrors, Refreshes: n.Refreshes, RefreshErrors: n.RefreshErrors,
+		NegativeHits: n.NegativeHits, NegativeEntries: n.NegativeEntries,
 	}
 	if n.MaxBytes > 0 {
 		f.MemoryUsagePercent = 100 * float64(n.Bytes) / float64(n.MaxBytes)

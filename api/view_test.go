@@ -166,9 +166,17 @@ func TestUnits(t *testing.T) {
 	t.Parallel()
 	c := cacheView(cache.Stats{
 		HitRatio: 0.75, MissRatio: 0.25, Requests: 8, Hits: 6, Misses: 2, Bytes: 1000, MaxBytes: 4000, MemoryUsageRatio: 0.25,
-		MeanAccessSeconds: 0.002, TimeSaved: 3, MoneySaved: 0.5,
-		Caches: map[string]cache.NamedStats{"responses": {HitRatio: 0.5, TimeSaved: 3, MoneySaved: 0.5, Policy: "worth"}},
+		MeanAccessSeconds: 0.002, TimeSaved: 3, MoneySaved: 0.5, StaleHits: 1, StaleOnErrors: 2, Refreshes: 3, RefreshErrors: 4, NegativeHits: 5, NegativeEntries: 6,
+		Caches: map[string]cache.NamedStats{"responses": {
+			HitRatio: 0.5, TimeSaved: 3, MoneySaved: 0.5, Policy: "worth", StaleHits: 1, StaleOnErrors: 2, Refreshes: 3, RefreshErrors: 4, NegativeHits: 5, NegativeEntries: 6,
+		}},
 	})
+	for _, f := range []CacheFigures{c.CacheFigures, c.Caches["responses"].CacheFigures} {
+		if f.StaleHits != 1 || f.StaleOnErrors != 2 || f.Refreshes != 3 || f.RefreshErrors != 4 ||
+			f.NegativeHits != 5 || f.NegativeEntries != 6 {
+			t.Errorf("freshness %+v", f)
+		}
+	}
 	if c.HitRate != 0.75 || c.MissRate != 0.25 || c.CacheSize != 1000 || c.MemoryUsagePercent != 25 ||
 		c.AverageAccessTime != 0.002 || c.Caches["responses"].HitRate != 0.5 || !c.Enabled {
 		t.Errorf("cache %+v", c)

@@ -172,6 +172,18 @@
 // cold at first counts too, so the hit ratio of a larger cache is rather better than expected. What a tag
 // or a pattern invalidates of keys that the cache itself does not hold, larger models keep.
 //
+// # The keys of cached functions
+//
+// [Func] writes its argument out: booleans and integers in decimal, floats in the shortest form
+// that reads back, strings and bytes quoted (above 256 bytes their length, a quote and themselves),
+// times in RFC 3339 with the name of their place, lists as [a,b,], structs as {Name:a,}, maps as
+// {key:a,} in the order of that text, pointers as & and what they lead to, what an interface holds
+// as the name of its type with its package and (a), and nil as nil. Up to 256 bytes that is the
+// key, above it is the SHA-256 of it, for which no two arguments are known to be the same. Equal
+// arguments so have one key in all processes, and in the next version of the program as long as
+// its fields and types keep their names. What must not be mixed, such as tenants, belongs in the
+// argument.
+//
 // # Figures
 //
 // Hits, misses and the accesses of an entry are counted exactly. [NamedStats.TimeSaved] and

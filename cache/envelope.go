@@ -50,8 +50,8 @@ type envelope struct {
 type envelopeTag struct{ name, generation string }
 
 // seal writes an envelope for the place id, which is the cache and the key.
-func (v *envelope) seal(id string) []byte {
-	how, body := pack(v.value)
+func (p *packer) seal(v *envelope, id string) []byte {
+	how, body := p.pack(v.value)
 	out := make([]byte, 0, len(body)+128)
 	out = append(out, envelopeVersion, how)
 	out = appendText(out, v.format)
@@ -84,7 +84,7 @@ func checksum(id string, data []byte) uint64 {
 
 // open reads an envelope. A value of more than maxBytes is malformed, and no more than that is
 // allocated for it. Nothing of data is kept.
-func open(id, format string, data []byte, maxBytes int64) (*envelope, error) {
+func (p *packer) open(id, format string, data []byte, maxBytes int64) (*envelope, error) {
 	if len(data) < checksumBytes {
 		return nil, fmt.Errorf("%w: %d bytes", errMalformed, len(data))
 	}
@@ -124,7 +124,7 @@ func open(id, format string, data []byte, maxBytes int64) (*envelope, error) {
 		return nil, fmt.Errorf("%w: %d bytes, %d at most", errMalformed, max(size, uint64(v.cost)), maxBytes)
 	}
 	var err error
-	v.value, err = unpack(how, r.rest, int(size))
+	v.value, err = p.unpack(how, r.rest, int(size))
 	return v, err
 }
 

@@ -23,29 +23,34 @@ const (
 	zstdFrom = 8 << 10
 )
 
-// zstdCoders are made with the first value that needs them. They fail for bad options alone, keep
-// no more than a window of memory each and start no goroutine.
-var zstdCoders = sync.OnceValue(func() (z struct {
-	*zstd.Encoder
-	*zstd.Decoder
-},
-) {
-	z.Encoder, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
-		zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(1<<20))
-	z.Decoder, _ = zstd.NewReader(nil, zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxMemory(maxRemoteBytes), zstd.WithDecoderMaxWindow(maxRemoteBytes))
-	return z
-})
+// packer packs and unpacks values. Its zero value is ready; the coders of zstd are made with the first
+// value that needs them, and keep about a window of memory each.
+type packer struct {
+	once    sync.Once
+	encoder *zstd.Encoder
+	decoder *zstd.Decoder
+}
+
+// zstd makes the coders, which fail for bad options alone, and start no goroutine.
+func (p *packer) zstd() *packer {
+	p.once.Do(func() {
+		p.encoder, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
+			zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(1<<20))
+		p.decoder, _ = zstd.NewReader(nil, zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxMemory(maxRemoteBytes), zstd.WithDecoderMaxWindow(maxRemoteBytes))
+	})
+	return p
+}
 
 // pack returns value as it takes the least room, and how that was done.
-func pack(value []byte) (how byte, packed []byte) {
+func (p *packer) pack(value []byte) (how byte, packed []byte) {
 	switch {
 	case len(value) < packFrom:
 		return packedPlain, value
 	case len(value) < zstdFrom:
 		how, packed = packedS2, s2.Encode(nil, value)
 	default:
-		how, packed = packedZstd, zstdCoders().EncodeAll(value, nil)
+		how, packed = packedZstd, p.zstd().encoder.EncodeAll(value, nil)
 	}
 	if len(packed) >= len(value) {
 		return packedPlain, value
@@ -55,7 +60,7 @@ func pack(value []byte) (how byte, packed []byte) {
 
 // unpack returns the value of exactly size bytes. It allocates no more than that, whatever is in
 // packed, and keeps nothing of it.
-func unpack(how byte, packed []byte, size int) (value []byte, err error) {
+func (p *packer) unpack(how byte, packed []byte, size int) (value []byte, err error) {
 	switch how {
 	case packedPlain:
 		if len(packed) == size {
@@ -67,7 +72,7 @@ func unpack(how byte, packed []byte, size int) (value []byte, err error) {
 			_, err = s2.Decode(value, packed)
 		}
 	case packedZstd:
-		value, err = zstdCoders().DecodeAll(packed, make([]byte, 0, size))
+		value, err = p.zstd().decoder.DecodeAll(packed, make([]byte, 0, size))
 	default:
 		return nil, fmt.Errorf("%w: packed by way %d", errMalformed, how)
 	}

@@ -132,6 +132,7 @@ func (t *tier) prepare(ctx context.Context, batch []queued) []error {
 			}
 			if failed := q.seal(mine); failed != nil {
 				// The new value stays out; the old one must go.
+				t.counts.errors.Add(1)
 				q.op = RemoteOp{Kind: RemoteForget, Key: q.op.Key, Message: q.op.Message}
 			}
 		case RemoteAmend:
@@ -203,9 +204,12 @@ func (q *queued) seal(generations []string) (err error) {
 		cost: e.bytes, price: e.price, took: e.took, generation: stamp(generations[:2]...), value: value,
 	}
 	for i, m := range e.tags {
+		if len(m.tag.name) > MaxKeyBytes {
+			return fmt.Errorf("%w: tag of %d bytes", errUnencodable, len(m.tag.name))
+		}
 		v.tags = append(v.tags, envelopeTag{m.tag.name, generations[2+i]})
 	}
-	q.op.Value, q.op.Version, q.op.TTL = v.seal(q.op.Key), newVersion(), left
+	q.op.Value, q.op.Version, q.op.TTL = s.tier.packer.seal(&v, q.op.Key), newVersion(), left
 	return nil
 }
 

@@ -85,7 +85,7 @@ func (s *store) read(ctx context.Context, id string, view RemoteView, snap *snap
 	if view.Value == nil || view.Generations[0] == "" || view.Generations[1] == "" {
 		return nil, nil
 	}
-	v, err := open(id, s.codec.format, view.Value, min(maxRemoteBytes, s.share()))
+	v, err := s.tier.packer.open(id, s.codec.format, view.Value, min(maxRemoteBytes, s.share()))
 	if errors.Is(err, errOtherFormat) {
 		return nil, nil
 	}

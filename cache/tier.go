@@ -36,6 +36,7 @@ type tier struct {
 	group  *Group
 	work   chan struct{}
 	counts tierCounters
+	packer packer
 	leases *leases
 
 	// readable says that the second tier may be asked: the feed lives, memory was cleared since it
