@@ -120,6 +120,7 @@ func (b *batch) fetch(ctx context.Context) (any, error) {
 	defer context.AfterFunc(ctx, b.leave)()
 	select {
 	case <-b.done:
+		f.together = len(b.keys)
 		return one(b.values, b.err, f.key)
 	case <-ctx.Done():
 		return nil, ctx.Err()

@@ -15,9 +15,10 @@ type flight struct {
 	tags  []tagMark
 	// parent is the load whose loader asked for this one.
 	parent *flight
-	// batch loads the key together with others; it may be nil.
-	batch  *batch
-	cancel context.CancelFunc
+	// batch loads the key together with others, as many as together says; it may be nil.
+	batch    *batch
+	together int
+	cancel   context.CancelFunc
 	// done is closed when value and err are set.
 	done  chan struct{}
 	value any
@@ -188,7 +189,7 @@ func (s *store) fly(ctx context.Context, f *flight, load loader) {
 			f.value, f.err, f.entry, f.absent = nil, &PanicError{Value: v, Stack: debug.Stack()}, nil, false
 		}
 		f.settle()
-		s.land(f, s.clock.now()-began)
+		s.land(f, (s.clock.now()-began)/int64(max(f.together, 1)))
 	}()
 	if s.shared() {
 		if f.err = s.claim(ctx, f); f.err != nil || f.joined {
@@ -205,9 +206,7 @@ func (s *store) fly(ctx context.Context, f *flight, load loader) {
 		began = s.clock.now()
 		value, err = load(ctx)
 		m.took = time.Duration(s.clock.now() - began)
-		if f.batch != nil && err == nil { // its values have taken that together
-			m.took /= time.Duration(max(len(f.batch.values), 1))
-		}
+		m.took /= time.Duration(max(f.together, 1))
 	}
 	if err == nil {
 		f.entry, err = s.newEntry(f.key, value, tags, m)

@@ -197,6 +197,18 @@ func TestManyWaiters(t *testing.T) {
 // loadsAlone is a loader that must not be called.
 func loadsAlone(context.Context) (string, error) { return "", errors.New("loaded alone") }
 
+// The time of a call is shared out among its keys: it is what a value of it takes to make.
+func TestManyShareTheTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, c := newStale(t, Limits{})
+		many(t, c, &shelf{took: 4 * time.Second}, "a", "b", "c", "d")
+		if s := c.Stats(); s.MeanLoadSeconds != 1 || s.Loads != 4 {
+			t.Errorf("%v s in the mean of %d loads", s.MeanLoadSeconds, s.Loads)
+		}
+	})
+}
+
 func TestManyRefreshTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
