@@ -1,6 +1,7 @@
 package rediscache
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/url"
@@ -97,6 +98,10 @@ func (c Config) options() (rueidis.ClientOption, error) {
 	if opt.Sentinel.MasterSet != "" {
 		opt.Sentinel.TLSConfig = opt.TLSConfig
 	}
+	if len(opt.InitAddress) > 1 || cluster || sentinel {
+		unnamed(opt.TLSConfig)
+	}
+	guarded(&opt)
 	if opt.Dialer.Timeout == 0 {
 		opt.Dialer.Timeout = dialTimeout
 	}
@@ -123,4 +128,11 @@ func hint(u *url.URL, err error) string {
 		}
 	}
 	return "must be a URL such as " + u.Scheme + "://host:6379/0"
+}
+
+// unnamed has each of several servers show a certificate of its own name.
+func unnamed(cfg *tls.Config) {
+	if cfg != nil {
+		cfg.ServerName = ""
+	}
 }

@@ -33,6 +33,9 @@
 // oneself through it: it lives while these come back in time, so that a server that accepts and
 // does not answer is noticed as well as a closed connection, at the latest after [feedTimeout].
 //
+// Replies are looked at before the client has them: a length beyond any value, what is no reply
+// at all, or one that nobody asked for ends the connection, and costs neither memory nor a panic.
+//
 // # What is in the server
 //
 // Values under prefix:2:e:{cache/key}, each with a version of its own, by which a store finds out

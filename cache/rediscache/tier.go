@@ -178,7 +178,7 @@ func broken(err error) bool {
 		return !rueidis.IsRedisNil(err)
 	}
 	return answer.IsLoading() || answer.IsClusterDown() || hasCode(answer, "MASTERDOWN") || hasCode(answer, "BUSY") ||
-		hasCode(answer, "NOAUTH")
+		hasCode(answer, "NOAUTH") || hasCode(answer, "NOPERM") || hasCode(answer, "WRONGPASS")
 }
 
 func hasCode(err *rueidis.RedisError, code string) bool {

@@ -2,8 +2,8 @@ package redistest
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -11,9 +11,10 @@ import (
 
 // Fault is what a [Proxy] does to connections, those that are open too.
 type Fault struct {
-	// Refuse closes connections and takes no new ones.
+	// Refuse resets connections, new ones too.
 	Refuse bool
-	// Silent takes what is sent and answers nothing.
+	// Silent takes what is sent and answers nothing. A connection that was used meanwhile stays so:
+	// what it lost does not come again.
 	Silent bool
 	// Delay holds up each piece of a reply.
 	Delay time.Duration
@@ -25,15 +26,14 @@ type Fault struct {
 
 // Proxy stands between a client and a server and does as a broken network does.
 type Proxy struct {
-	target string
-	port   int
-
-	mu       sync.Mutex // guards the fields below
-	fault    Fault
+	target   string
 	listener net.Listener
-	open     map[net.Conn]struct{}
-	closed   bool
 	running  sync.WaitGroup
+
+	mu     sync.Mutex // guards the fields below
+	fault  Fault
+	open   map[net.Conn]struct{}
+	closed bool
 }
 
 // StartProxy returns a proxy before a server, on a port of its own. It is stopped when the test
@@ -51,53 +51,37 @@ func StartProxy(tb TB, server *Server) *Proxy {
 
 // NewProxy returns a proxy before an address. Stop it in the end.
 func NewProxy(target string) (*Proxy, error) {
-	port, err := freePort()
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // bound to loopback
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("redistest: proxy: %w", err)
 	}
-	p := &Proxy{target: target, port: port, open: map[net.Conn]struct{}{}}
-	return p, p.Set(Fault{})
+	p := &Proxy{target: target, listener: l, open: map[net.Conn]struct{}{}}
+	p.running.Go(p.accept)
+	return p, nil
 }
 
 // Addr is host:port.
-func (p *Proxy) Addr() string { return fmt.Sprintf("127.0.0.1:%d", p.port) }
+func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
 // URL is the URL of the server behind it.
 func (p *Proxy) URL() string { return "redis://" + p.Addr() }
 
 // Set has connections suffer a fault from now on, instead of the one before; the zero Fault is
 // none.
-func (p *Proxy) Set(f Fault) error {
+func (p *Proxy) Set(f Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.fault = f
 	if f.Refuse {
-		if p.listener != nil {
-			_ = p.listener.Close() // what is accepted meanwhile is closed below or at once
-			p.listener = nil
-		}
 		p.hangUp()
-		return nil
 	}
-	if p.listener != nil || p.closed {
-		return nil
-	}
-	l, err := net.Listen("tcp", p.Addr()) //nolint:noctx // bound to loopback
-	if err != nil {
-		return fmt.Errorf("redistest: proxy: %w", err)
-	}
-	p.listener = l
-	p.running.Go(func() { p.accept(l) })
-	return nil
 }
 
 // Stop ends the proxy and all connections.
 func (p *Proxy) Stop() {
 	p.mu.Lock()
 	p.closed = true
-	if p.listener != nil {
-		_ = p.listener.Close() // nobody uses it any more
-	}
+	_ = p.listener.Close() // nobody uses it any more
 	p.hangUp()
 	p.mu.Unlock()
 	p.running.Wait()
@@ -106,24 +90,31 @@ func (p *Proxy) Stop() {
 // hangUp closes all connections, with mu held.
 func (p *Proxy) hangUp() {
 	for c := range p.open {
-		_ = c.Close() // that is what is meant
+		reset(c)
 	}
 	clear(p.open)
 }
 
-func (p *Proxy) accept(l net.Listener) {
+// reset closes a connection at once, whatever is under way.
+func reset(c net.Conn) {
+	_ = c.(*net.TCPConn).SetLinger(0) // closed politely, it is closed as well
+	_ = c.Close()
+}
+
+func (p *Proxy) accept() {
 	for {
-		client, err := l.Accept()
+		client, err := p.listener.Accept()
 		if err != nil {
 			return
 		}
 		server, err := (&net.Dialer{Timeout: callTimeout}).Dial("tcp", p.target)
 		if err != nil {
-			_ = client.Close() // as if the server were not there
+			reset(client) // as if the server were not there
 			continue
 		}
 		if !p.keep(client, server) {
-			_ = errors.Join(client.Close(), server.Close()) // it came too late
+			reset(client)
+			reset(server)
 			continue
 		}
 		p.running.Go(func() { p.requests(client, server) })
@@ -162,6 +153,7 @@ func (p *Proxy) current() Fault {
 func (p *Proxy) requests(client, server net.Conn) {
 	defer p.drop(client, server)
 	buf := make([]byte, 64<<10)
+	said := false
 	for {
 		n, err := client.Read(buf)
 		if err != nil {
@@ -170,8 +162,12 @@ func (p *Proxy) requests(client, server net.Conn) {
 		f := p.current()
 		switch {
 		case f.Silent:
-			continue
+			_, _ = io.Copy(io.Discard, client) // until one side gives up
+			return
+		case said && f.Say == nil:
+			return
 		case f.Say != nil:
+			said = true
 			// One for each command in the piece: each begins an array.
 			for range max(1, bytes.Count(buf[:n], []byte("\r\n*"))+1) {
 				if _, err := client.Write(f.Say); err != nil {
@@ -197,7 +193,8 @@ func (p *Proxy) replies(server, client net.Conn) {
 		}
 		f := p.current()
 		if f.Silent || f.Say != nil {
-			continue
+			_, _ = io.Copy(io.Discard, server) // until one side gives up
+			return
 		}
 		if f.Delay > 0 {
 			time.Sleep(f.Delay) // that is the fault

@@ -163,6 +163,11 @@ func (s *Server) signal(sig os.Signal) error {
 // the value of a bulk string. It is for settings and checks of tests, not a client: arrays are
 // not read.
 func (s *Server) Do(ctx context.Context, args ...string) (string, error) {
+	return s.DoAs(ctx, "", args...)
+}
+
+// DoAs is Do with a password, unless that is "".
+func (s *Server) DoAs(ctx context.Context, password string, args ...string) (string, error) {
 	conn, err := (&net.Dialer{Timeout: callTimeout}).DialContext(ctx, "tcp", s.Addr())
 	if err != nil {
 		return "", fmt.Errorf("redistest: connect: %w", err)
@@ -171,6 +176,16 @@ func (s *Server) Do(ctx context.Context, args ...string) (string, error) {
 	if err := conn.SetDeadline(time.Now().Add(callTimeout)); err != nil {
 		return "", fmt.Errorf("redistest: %w", err)
 	}
+	replies := bufio.NewReader(conn)
+	if password != "" {
+		if _, err := call(conn, replies, "AUTH", password); err != nil {
+			return "", err
+		}
+	}
+	return call(conn, replies, args...)
+}
+
+func call(conn net.Conn, replies *bufio.Reader, args ...string) (string, error) {
 	request := fmt.Appendf(nil, "*%d\r\n", len(args))
 	for _, a := range args {
 		request = fmt.Appendf(request, "$%d\r\n%s\r\n", len(a), a)
@@ -178,7 +193,7 @@ func (s *Server) Do(ctx context.Context, args ...string) (string, error) {
 	if _, err := conn.Write(request); err != nil {
 		return "", fmt.Errorf("redistest: %s: %w", args[0], err)
 	}
-	reply, err := readReply(bufio.NewReader(conn))
+	reply, err := readReply(replies)
 	if err != nil {
 		return "", fmt.Errorf("redistest: %s: %w", args[0], err)
 	}
