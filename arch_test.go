@@ -19,7 +19,7 @@ const module = "github.com/sentientcore/upshift"
 // the lines above its own, never its siblings. Nothing runs back up.
 const layers = `
 internal/conf internal/run internal/netaddr internal/pgtest internal/redistest web
-profiler cache cache/diskcache cache/rediscache cache/semantic memory balancer postgres
+profiler cache cache/diskcache cache/rediscache cache/semantic memory balancer balancer/sim postgres
 metrics
 gateway alert
 advisor

@@ -81,6 +81,7 @@ type answer struct {
 	waited  atomic.Int64 // nanoseconds for which Read waited for the server
 	left    int64        // bytes until the declared end, below 0: unknown
 	stream  bool         // an event stream: only its headers count as latency
+	flowing bool         // its first bytes came
 	upgrade bool
 	verdict verdict // of a body that ends well
 }
@@ -89,6 +90,10 @@ func (a *answer) Read(buf []byte) (int, error) {
 	began := time.Now()
 	n, err := a.ReadCloser.Read(buf)
 	a.waited.Add(int64(time.Since(began)))
+	if n > 0 && a.stream && !a.flowing {
+		a.flowing = true
+		a.call.pool.firstToken(a.lease, a.call.pool.now())
+	}
 	if a.left > 0 {
 		a.left -= int64(n)
 	}

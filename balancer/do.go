@@ -18,7 +18,13 @@ func (p *Pool) Do(ctx context.Context, fn func(ctx context.Context, s *Server) e
 	if !ok {
 		class = classEmpty
 	}
-	d := doing{pool: p, fn: fn, trace: traceOf(ctx), job: p.newJob(class)}
+	asked := promptOf(ctx)
+	if asked != nil && asked.Stream { // fn does not say when the first token came
+		whole := *asked
+		whole.Stream = false
+		asked = &whole
+	}
+	d := doing{pool: p, fn: fn, trace: traceOf(ctx), job: p.newJob(class, asked)}
 	return d.run(ctx)
 }
 

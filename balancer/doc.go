@@ -26,7 +26,10 @@
 //     A report fades within seconds; without one the pool's mean report counts.
 //   - adaptive (default): the predicted finish time of this very call, from its size class,
 //     the learnt speed of each server and the work it still has, ÷ success rate³. The
-//     weight is the first guess of a server's speed; what is learnt replaces it.
+//     weight is the first guess of a server's speed; what is learnt replaces it. Calls of a
+//     language model that say so ([WithPrompt]) go where their prefix is known, as far as
+//     the load allows: by the predicted time to the first token and to the end while the
+//     replicas are calm, and by known prefixes and calls in flight when they are crowded.
 //
 // A price changes only when something about its server does, so a pick is one pass over
 // a small array: no lock, no allocation. Up to 64 servers are all looked at, above that a
@@ -49,6 +52,11 @@
 // body kept the reader waiting, so that a slow client does not make a server look slow; of
 // an event stream only the time until its headers counts; of an upgraded connection none.
 //
+// # Records
+//
+// The last 65,536 attempts are kept ([Pool.Records]), from which package replay tells which
+// strategy would have served them best. [Virtual] is a pool in virtual time, for package sim.
+//
 // # Retries
 //
 // MaxRetries is the number of attempts in all. A request is sent again only when that
@@ -62,7 +70,7 @@
 // # What it does not do
 //
 // It keeps no queue: when all servers are full, a call fails at once with an
-// [UnavailableError] that says when to try again. It does not hedge and knows nothing of
-// prompts or tokens (a caller that does says so with [WithWork]). It refuses redirects in
+// [UnavailableError] that says when to try again. It does not hedge, and reads no prompts (a
+// caller that does says so with [WithPrompt], or [WithWork]). It refuses redirects in
 // health checks and never connects to link-local and cloud metadata addresses.
 package balancer

@@ -140,7 +140,7 @@ func TestChecksOfARunningPool(t *testing.T) {
 func fail(p *Pool, s *Server, n int, now int64) {
 	for range n {
 		j := job{now: now, size: 0.05}
-		if l := s.begin(j, s.seat.row); l != nil {
+		if l := s.begin(j, s.seat.row, nil); l != nil {
 			p.end(l, now, outcome{failing, -1})
 		}
 	}
@@ -181,7 +181,7 @@ func TestEjection(t *testing.T) {
 	}
 	now += 30 * second
 	p.refresh(p.view.Load(), now)
-	l := servers[0].begin(job{now: now, size: 0.05}, servers[0].seat.row)
+	l := servers[0].begin(job{now: now, size: 0.05}, servers[0].seat.row, nil)
 	p.end(l, now, outcome{succeeded, 1e6})
 	if got := status(0); got != StatusHealthy {
 		t.Errorf("after a good call: %s, want healthy", got)

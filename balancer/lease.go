@@ -1,14 +1,19 @@
 package balancer
 
+import "math"
+
 // lease is one call in flight at a server: the entry of the ledger. It begins under the
 // server's lock before its pick can be seen and ends exactly once.
 type lease struct {
 	server   *Server
 	job      job
 	began    int64
+	before   uint16  // calls in flight when it began
 	ahead    float64 // work in flight when it began, seconds
+	residue  float64 // of the server when it began
 	expected float64 // predicted response time, seconds
 	cut      func(cause error)
+	prompt   *promptFlight // nil: no prompt
 
 	// Guarded by the server's lock.
 	prev, next *lease
@@ -33,8 +38,9 @@ type outcome struct {
 }
 
 // begin enters a call into the ledger, or returns nil when the server cannot take it. row
-// is where the pick found the server; it is closed when it is out of date.
-func (s *Server) begin(j job, r *row) *lease {
+// is where the pick found the server; it is closed when it is out of date. f is what is
+// known of its prompt, nil when it has none.
+func (s *Server) begin(j job, r *row, f *promptFlight) *lease {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	limit := int64(s.settings.Load().MaxConnections)
@@ -46,8 +52,13 @@ func (s *Server) begin(j job, r *row) *lease {
 		return nil
 	}
 	l := &lease{server: s, job: j, began: j.now, ahead: s.work, prev: s.newest}
+	l.before = uint16(min(s.inFlight.Load(), math.MaxUint16))
 	v := s.expectedSpeed()
 	l.expected = j.size*v.perUnit + s.work*v.perAhead
+	l.residue = s.residue.now(j.now, s.seat.climate.latency.Load())
+	if f != nil {
+		s.beginPrompt(l, f)
+	}
 	if s.newest != nil {
 		s.newest.next = l
 	} else {
@@ -87,9 +98,11 @@ func (p *Pool) end(l *lease, now int64, o outcome) bool {
 	}
 	l.ended, l.cut = true, nil
 	s.unlink(l)
+	s.endPrompt(l, now, o.verdict == succeeded)
 	implied, sick := s.learn(l, now, o)
 	s.publish(now)
 	s.mu.Unlock()
+	p.recorder.add(l, o)
 	if implied > 0 {
 		p.sizes.observe(l.job.class, implied)
 	}
@@ -155,6 +168,7 @@ func (s *Server) learn(l *lease, now int64, o outcome) (implied float64, sick bo
 	}
 	v := s.expectedSpeed()
 	implied = max(latency-v.perAhead*l.ahead, latency/20) * s.seat.climate.speed.Load() / v.perUnit
+	s.residue.observe(now, s.seat.climate, l, latency)
 	s.speed.observe(now, max(l.job.size, minLatency), l.ahead, max(latency, minLatency), l.expected)
 	return implied, false
 }

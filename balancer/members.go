@@ -24,7 +24,7 @@ func (p *Pool) Add(c ServerConfig) error {
 	case len(v.servers) >= maxServers:
 		return fieldError("servers", "must be at most %d", maxServers)
 	}
-	s := newServer(c, p.epoch, p.now())
+	s := p.newServer(c, p.now())
 	if len(v.servers) > 0 {
 		s.health.coldStart(p.now())
 	}
@@ -78,6 +78,7 @@ func (p *Pool) reconfigure(s *Server, c ServerConfig) {
 	now := p.now()
 	if c.URL != s.settings.Load().URL {
 		s.forget()
+		p.prefixes.forget(int(s.replica.place.Load()))
 		s.health = health{status: StatusMaintenance} // settle begins the slow start
 	}
 	s.configure(c)
@@ -116,7 +117,7 @@ func (p *Pool) Remove(ctx context.Context, id string) error {
 		return err
 	}
 	s := v.find(id)
-	s.leave()
+	p.leave(s)
 	p.install(v.with(slices.DeleteFunc(slices.Clone(v.servers), func(o *Server) bool { return o == s })))
 	return nil
 }
@@ -137,10 +138,11 @@ func (v *view) with(servers []*Server) *view {
 }
 
 // leave closes a server for new calls for good.
-func (s *Server) leave() {
+func (p *Pool) leave(s *Server) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.gone = true
+	s.mu.Unlock()
+	p.prefixes.leave(int(s.replica.place.Swap(-1)))
 }
 
 // drain waits until the server has no call in flight; at the drain timeout it cuts those

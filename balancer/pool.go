@@ -21,6 +21,8 @@ type Pool struct {
 	refresher refresher
 	explorer  explorer
 	sizes     sizes
+	prefixes  prefixes
+	recorder  recorder
 	budget    budget
 	transport *http.Transport
 
@@ -50,9 +52,10 @@ func New(cfg Config) (*Pool, error) {
 	p.transport = newTransport(p)
 	p.climate.topShare.Store(1)
 	p.climate.speed.Store(1)
+	p.climate.forgetPrompts()
 	servers := make([]*Server, len(cfg.Servers))
 	for i, c := range cfg.Servers {
-		servers[i] = newServer(c, p.epoch, 0)
+		servers[i] = p.newServer(c, 0)
 	}
 	s, _ := newStrategy(cfg.Strategy)
 	p.mu.Lock()
@@ -67,11 +70,13 @@ func (p *Pool) now() int64 { return int64(time.Since(p.epoch)) }
 // install puts a view in force. The pool's lock is held.
 func (p *Pool) install(v *view) {
 	v.explores = explores(v.strategy)
+	_, v.affine = v.strategy.(adaptive)
 	v.rows = make([]row, len(v.servers))
 	now := p.now()
 	for i, s := range v.servers {
 		s.mu.Lock()
 		s.seat = seat{row: &v.rows[i], index: i, strategy: v.strategy, climate: &p.climate, limits: v.limits}
+		s.solveReplica()
 		s.mu.Unlock()
 	}
 	p.refresh(v, now)
@@ -128,7 +133,7 @@ func (p *Pool) Apply(cfg Config) error {
 	for _, c := range cfg.Servers {
 		s := old.find(c.ID)
 		if s == nil {
-			s = newServer(c, p.epoch, p.now())
+			s = p.newServer(c, p.now())
 			s.health.coldStart(p.now())
 		} else if s.declared != c {
 			p.reconfigure(s, c)
@@ -138,7 +143,7 @@ func (p *Pool) Apply(cfg Config) error {
 	}
 	for _, s := range old.servers {
 		if !slices.Contains(next.servers, s) {
-			s.leave()
+			p.leave(s)
 			p.leaving = append(p.leaving, s)
 		}
 	}
@@ -188,6 +193,6 @@ func (p *Pool) takeLeaving() []*Server {
 }
 
 // newJob returns the job of a call that begins now.
-func (p *Pool) newJob(class sizeClass) job {
-	return job{now: p.now(), class: class, size: p.sizes.expect(class), rnd: rand.Uint64()}
+func (p *Pool) newJob(class sizeClass, asked *Prompt) job {
+	return job{now: p.now(), class: class, size: p.sizes.expect(class), rnd: rand.Uint64(), asked: asked}
 }

@@ -17,7 +17,7 @@ import (
 func (p *Pool) RoundTrip(req *http.Request) (*http.Response, error) {
 	p.requests.Add(1)
 	p.budget.live.Add(1)
-	c := &call{pool: p, req: req, trace: traceOf(req.Context()), job: p.newJob(requestClass(req))}
+	c := &call{pool: p, req: req, trace: traceOf(req.Context()), job: p.newJob(requestClass(req), promptOf(req.Context()))}
 	var err error
 	if c.body, err = newReplay(req); err != nil {
 		p.ended(cancelled)

@@ -28,7 +28,7 @@ const (
 
 // basePrice returns the integer form of a base price in seconds, with a lot.
 func basePrice(base float64, index int, rnd uint64) uint64 {
-	units := uint64(min(base/priceUnit, maxBase>>lotBits))
+	units := uint64(min(max(base/priceUnit, 0), maxBase>>lotBits))
 	return units<<lotBits | rnd&randomLots | uint64(index)
 }
 

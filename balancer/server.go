@@ -28,7 +28,9 @@ type Server struct {
 	latency  latencyEstimate
 	success  successEstimate
 	speed    speedEstimate
+	residue  residue
 	report   loadReport
+	replica  replica
 	lastUse  int64
 	heldTo   int64 // until when Retry-After holds the server back
 	health   health
@@ -50,12 +52,13 @@ type seat struct {
 }
 
 // newServer returns a server of a valid configuration.
-func newServer(c ServerConfig, epoch time.Time, now int64) *Server {
+func (p *Pool) newServer(c ServerConfig, now int64) *Server {
 	s := &Server{id: c.ID, declared: c}
+	s.replica.place.Store(int32(p.prefixes.place()))
 	s.configure(c)
 	s.lastUse = now
 	s.health = health{maintenance: c.Status == StatusMaintenance, warm: true}
-	s.health.settle(epoch, now)
+	s.health.settle(p.epoch, now)
 	return s
 }
 
@@ -87,6 +90,8 @@ func (s *Server) ActiveConnections() int { return int(s.inFlight.Load()) }
 func (s *Server) forget() {
 	s.latency, s.success = latencyEstimate{}, successEstimate{}
 	s.speed, s.report, s.heldTo = speedEstimate{}, loadReport{}, 0
+	s.residue = residue{}
+	s.replica.reading, s.replica.writing, s.replica.strange = line{}, line{}, 0
 }
 
 // holdShare is the part of its weight that a server keeps which asked callers to hold
@@ -104,8 +109,10 @@ func (s *Server) publish(now int64) {
 		s.seat.row.shut()
 		return
 	}
-	p := s.seat.strategy.price(s.reading(now, cfg.Weight))
+	r := s.reading(now, cfg.Weight)
+	p := s.seat.strategy.price(r)
 	share := s.share(now) / climate.topShare.Load()
+	s.replica.seen.judge(r, share)
 	s.seat.row.set(price{base: p.base / share, perUnit: p.perUnit / share, share: p.share * share},
 		s.seat.index, splitmix(uint64(now)<<indexBits|uint64(s.seat.index)))
 }
@@ -130,6 +137,7 @@ func (s *Server) reading(now int64, weight float64) reading {
 		weight: weight, inFlight: float64(s.inFlight.Load()), work: s.work,
 		latency: max(latency, minLatency), usual: climate.latency.Load(),
 		speed:   s.expectedSpeed(),
+		residue: climate.residues.slope.Load() * max(s.residue.now(now, climate.latency.Load()), 0),
 		overdue: s.overdue(now), success: s.success.ratio(),
 		load: s.report.faded(now, climate.load.Load()),
 	}
@@ -145,9 +153,12 @@ const (
 
 // expectedSpeed is what is learnt of the server's speed. Before anything is, it is that of
 // the median server, in proportion to the weights.
-func (s *Server) expectedSpeed() speed {
+func (s *Server) expectedSpeed() speed { return s.speed.estimate(s.firstSpeed()) }
+
+// firstSpeed is the price per unit that is assumed before anything is known.
+func (s *Server) firstSpeed() float64 {
 	c := s.seat.climate
-	return s.speed.estimate(c.speed.Load() * c.weight.Load() / s.settings.Load().Weight)
+	return c.speed.Load() * c.weight.Load() / s.settings.Load().Weight
 }
 
 // overdue is how much longer than could be expected the oldest call is under way.

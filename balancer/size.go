@@ -35,6 +35,9 @@ func WithWork(ctx context.Context, units float64) context.Context {
 
 // workClass returns the class of declared work, if there is any.
 func workClass(ctx context.Context) (sizeClass, bool) {
+	if prompt := promptOf(ctx); prompt != nil {
+		return classOfWork(float64(prompt.Tokens)), true
+	}
 	units, ok := ctx.Value(workKey{}).(float64)
 	if !ok || !(units > 0) || math.IsInf(units, 1) {
 		return 0, false
@@ -45,6 +48,19 @@ func workClass(ctx context.Context) (sizeClass, bool) {
 func classOfWork(units float64) sizeClass {
 	step := int(math.Floor(4*math.Log2(units))) + 40 // from 2^-10 on
 	return classWork + sizeClass(min(max(step, 0), int(classStreams-classWork)-1))
+}
+
+// size returns a size in the middle of the class, 0 for unknown, and whether its calls are
+// streams.
+func (c sizeClass) size() (size float64, stream bool) {
+	stream = c >= classStreams
+	switch c %= classStreams; {
+	case c >= classWork:
+		size = math.Exp2((float64(c-classWork) - 39.5) / 4)
+	case c >= classLength:
+		size = math.Exp2((float64(c-classLength)+0.5)/2) - 1
+	}
+	return size, stream
 }
 
 // requestClass returns the size class of a request.

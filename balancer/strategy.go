@@ -73,6 +73,7 @@ type reading struct {
 	work     float64 // expected work of the calls in flight, seconds on a median server
 	latency  float64 // recent response time, seconds, above 0
 	speed    speed   // learnt by the adaptive strategy
+	residue  float64 // recent delay that the calls in flight do not explain, seconds
 	overdue  float64 // how much later than expected the oldest call in flight is, seconds
 	success  float64 // recent share of successes, above 0
 	usual    float64 // recent response time of the median server, seconds
@@ -113,5 +114,7 @@ type job struct {
 	now   int64   // nanoseconds since the pool's epoch
 	size  float64 // expected work, seconds on a median server
 	class sizeClass
-	rnd   uint64 // random bits
+	rnd   uint64  // random bits
+	asked *Prompt // nil: no prompt
+	again bool    // it was tried before
 }

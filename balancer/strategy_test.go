@@ -28,7 +28,7 @@ func poolOf(tb testing.TB, strategy string, n int, weights ...float64) *Pool {
 func sequence(t *testing.T, p *Pool, n int) (ids []string) {
 	t.Helper()
 	for range n {
-		l, err := p.acquire(p.newJob(classEmpty), nil)
+		l, err := p.acquire(p.newJob(classEmpty, nil), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +79,7 @@ func TestLeastConnections(t *testing.T) {
 	p := poolOf(t, LeastConnections, 3, 2, 1, 1)
 	n := map[string]int{}
 	for range 40 { // nothing ends: in flight follows the weights
-		l, err := p.acquire(p.newJob(classEmpty), nil)
+		l, err := p.acquire(p.newJob(classEmpty, nil), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,11 +115,11 @@ func TestFastFailureIsNoSpeed(t *testing.T) {
 	p := poolOf(t, LeastResponseTime, 2)
 	s := p.view.Load().servers[0]
 	for range 50 {
-		l := s.begin(p.newJob(classEmpty), s.seat.row)
+		l := s.begin(p.newJob(classEmpty, nil), s.seat.row, nil)
 		p.end(l, p.now(), outcome{succeeded, 1e8})
 	}
 	before := s.latency.seconds
-	l := s.begin(p.newJob(classEmpty), s.seat.row)
+	l := s.begin(p.newJob(classEmpty, nil), s.seat.row, nil)
 	p.end(l, p.now(), outcome{failing, 1e5})
 	if s.latency.seconds != before {
 		t.Errorf("a failure in 0.1 ms moved the response time from %v to %v", before, s.latency.seconds)
@@ -177,19 +177,19 @@ func TestFullServersAreSkipped(t *testing.T) {
 		}
 		var leases []*lease
 		for range 100 {
-			l, err := p.acquire(p.newJob(classEmpty), nil)
+			l, err := p.acquire(p.newJob(classEmpty, nil), nil)
 			if err != nil {
 				t.Fatalf("%s: after %d calls: %v", name, len(leases), err)
 			}
 			leases = append(leases, l)
 		}
-		if _, err := p.acquire(p.newJob(classEmpty), nil); err == nil {
+		if _, err := p.acquire(p.newJob(classEmpty, nil), nil); err == nil {
 			t.Errorf("%s: the 101st call found a place", name)
 		}
 		for _, l := range leases {
 			p.end(l, p.now(), outcome{succeeded, 1e6})
 		}
-		if _, err := p.acquire(p.newJob(classEmpty), nil); err != nil {
+		if _, err := p.acquire(p.newJob(classEmpty, nil), nil); err != nil {
 			t.Errorf("%s: no place after all ended: %v", name, err)
 		}
 	}
@@ -198,10 +198,10 @@ func TestFullServersAreSkipped(t *testing.T) {
 func TestPickAllocatesNothing(t *testing.T) {
 	for _, name := range Strategies() {
 		p := poolOf(t, name, 64)
-		v, j := p.view.Load(), p.newJob(classEmpty)
+		v, j := p.view.Load(), p.newJob(classEmpty, nil)
 		if got := testing.AllocsPerRun(1000, func() {
 			j.rnd = splitmix(j.rnd)
-			p.pick(v, j)
+			p.pick(v, j, nil)
 		}); got != 0 {
 			t.Errorf("%s: %v allocations a pick, want 0", name, got)
 		}
@@ -214,11 +214,11 @@ func BenchmarkPick(b *testing.B) {
 		for _, name := range Strategies() {
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
 				p := warmPool(b, name, n)
-				v, j := p.view.Load(), p.newJob(classEmpty)
+				v, j := p.view.Load(), p.newJob(classEmpty, nil)
 				b.ReportAllocs()
 				for b.Loop() {
 					j.rnd = splitmix(j.rnd)
-					p.pick(v, j)
+					p.pick(v, j, nil)
 				}
 			})
 		}
@@ -233,10 +233,10 @@ func BenchmarkPickParallel(b *testing.B) {
 			v := p.view.Load()
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
-				j := p.newJob(classEmpty)
+				j := p.newJob(classEmpty, nil)
 				for pb.Next() {
 					j.rnd = splitmix(j.rnd)
-					p.pick(v, j)
+					p.pick(v, j, nil)
 				}
 			})
 		})
@@ -250,7 +250,7 @@ func BenchmarkCall(b *testing.B) {
 			p := warmPool(b, name, 16)
 			b.ReportAllocs()
 			for b.Loop() {
-				l, err := p.acquire(p.newJob(classEmpty), nil)
+				l, err := p.acquire(p.newJob(classEmpty, nil), nil)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -266,7 +266,7 @@ func warmPool(b *testing.B, name string, n int) *Pool {
 	p := poolOf(b, name, n)
 	for _, s := range p.view.Load().servers {
 		for range 20 {
-			l := s.begin(p.newJob(classEmpty), s.seat.row)
+			l := s.begin(p.newJob(classEmpty, nil), s.seat.row, nil)
 			if rand.IntN(4) > 0 {
 				p.end(l, p.now(), outcome{succeeded, 1e6 + rand.Int64N(1e7)})
 			}

@@ -13,6 +13,7 @@ type view struct {
 	name     string
 	strategy strategy
 	explores bool
+	affine   bool // places prompts where their prefixes are known
 	limits   *Config
 	servers  []*Server
 	rows     []row
@@ -26,6 +27,13 @@ type climate struct {
 	speed    atomicFloat // median price per unit of size, by which sizes are kept in seconds
 	topShare atomicFloat // largest share of a usable server, so that one has all of its own
 	panic    atomic.Bool
+	residues residues
+
+	// Of prompts, see replica.go.
+	replica struct{ start, perToken, pace, perCall atomicFloat } // of a median replica
+	answer  atomicFloat                                          // mean seconds to the end
+	output  atomicFloat                                          // mean of what is expected of answers
+	crowd   crowd
 }
 
 const (
@@ -60,33 +68,47 @@ func (v *view) find(id string) *Server {
 }
 
 // pick returns the index of the server for the job, -1 when none can take it.
-func (p *Pool) pick(v *view, j job) int {
+func (p *Pool) pick(v *view, j job, f *promptFlight) int {
 	if next := p.refresher.next.Load(); j.now >= next && p.refresher.next.CompareAndSwap(next, j.now+int64(refreshEvery)) {
 		p.refresh(v, j.now)
 	}
-	if v.explores && p.explorer.due.Load() != 0 && j.size <= p.sizes.mean.Load()/2 {
+	prompted := f != nil && v.affine // what is known of unused replicas fades by itself
+	if v.explores && !prompted && p.explorer.due.Load() != 0 && j.size <= p.sizes.mean.Load()/2 {
 		if i := int(p.explorer.due.Swap(0)) - 1; i >= 0 && i < len(v.rows) && v.rows[i].available() {
 			return i
 		}
 	}
-	return v.strategy.choose(v.rows, j)
+	return p.choose(v, v.rows, j, f)
+}
+
+// choose leaves the choice to the strategy.
+func (p *Pool) choose(v *view, rows []row, j job, f *promptFlight) int {
+	if f != nil && v.affine {
+		return p.choosePrompt(v, rows, j, f)
+	}
+	return v.strategy.choose(rows, j)
 }
 
 // acquire picks a server and enters the call into its ledger. Servers in tried are used
 // only when there is no other.
 func (p *Pool) acquire(j job, tried []*Server) (*lease, error) {
 	p.explorer.picks.Add(1)
+	f := p.newPromptFlight(j.asked)
+	j.again = len(tried) > 0
 	for {
 		v := p.view.Load()
 		i := -1
 		if len(tried) > 0 {
-			i = v.strategy.choose(v.without(tried), j)
+			i = p.choose(v, v.without(tried), j, f)
 		}
 		if i < 0 {
-			i = p.pick(v, j)
+			i = p.pick(v, j, f)
 		}
 		if i >= 0 {
-			if l := v.servers[i].begin(j, &v.rows[i]); l != nil {
+			if l := v.servers[i].begin(j, &v.rows[i], f); l != nil {
+				if f != nil {
+					p.prefixes.sent(f.Blocks, int(v.servers[i].replica.place.Load()))
+				}
 				return l, nil
 			}
 			continue // it filled up meanwhile, and its row is shut now
@@ -185,6 +207,7 @@ func (p *Pool) refresh(v *view, now int64) {
 		c.speed.Store(median(speeds))
 	}
 	c.load.Store(loads / max(reports, 1))
+	p.refreshReplicas(v)
 	c.panic.Store(float64(usable) < v.limits.PanicThresholdRatio*float64(inService))
 	if top == 0 {
 		top = 1

@@ -1,6 +1,6 @@
-//go:build !race
+//go:build race
 
-package balancer
+package sim_test
 
 // underRace: the simulations run in one goroutine, where there is nothing to race.
-const underRace = false
+const underRace = true
