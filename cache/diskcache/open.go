@@ -96,6 +96,7 @@ type opening struct {
 
 // readAll reads the files, the oldest first. Behind damage all is forgotten that is older.
 func (o *opening) readAll(numbers []uint64) error {
+	o.index = make(map[uint64]place, o.expected(numbers))
 	last := uint64(0)
 	for i, n := range numbers {
 		if i > 0 && n != numbers[i-1]+1 {
@@ -114,6 +115,19 @@ func (o *opening) readAll(numbers []uint64) error {
 		o.forget(segmentPath(o.cfg.Dir, o.to.number) + " is missing")
 	}
 	return errors.Join(o.errs...)
+}
+
+// expected is about how many entries the files have, if these are not small, to grow the index
+// once.
+func (o *opening) expected(numbers []uint64) int {
+	const ordinary = 512 // bytes of a record
+	bytes := int64(0)
+	for _, n := range numbers {
+		if info, err := os.Stat(segmentPath(o.cfg.Dir, n)); err == nil { // readOne says what is wrong
+			bytes += info.Size()
+		}
+	}
+	return int(min(bytes/ordinary, int64(o.cfg.MaxEntries)))
 }
 
 // readOne reads one file and says what is damaged in it. A file that cannot be read is damaged.

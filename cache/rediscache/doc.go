@@ -27,7 +27,8 @@
 // # When the server fails
 //
 // A lookup waits [Config.LookupTimeout] at most. After [breakerFailures] failures in a row nobody
-// waits any more: lookups fail at once until a probe, which no caller waits for, was answered.
+// waits any more: lookups fail at once until a probe, which no caller waits for, was answered as
+// fast as a lookup must be. BenchmarkOutage says what each fault costs callers.
 //
 // The feed is a subscription on a connection of its own. Twice a second a message is sent to
 // oneself through it: it lives while these come back in time, so that a server that accepts and

@@ -148,6 +148,7 @@ func (w *watcher) beat(ctx context.Context) {
 	text := strconv.FormatUint(w.Tier.feed.epoch.Load(), 10) + " " + strconv.FormatUint(w.sent, 10)
 	bounded, cancel := context.WithTimeout(ctx, beatEvery)
 	defer cancel()
+	began := time.Now()
 	err := w.data.Do(bounded, w.data.B().Publish().Channel(w.selfChannel()).Message(text).Build()).Error()
 	switch {
 	case ctx.Err() != nil:
@@ -158,7 +159,9 @@ func (w *watcher) beat(ctx context.Context) {
 		return
 	}
 	w.failure = nil
-	w.Tier.recover()
+	if time.Since(began) <= w.cfg.LookupTimeout { // else callers would wait in vain again
+		w.Tier.recover()
+	}
 	if w.untilInfo--; w.untilInfo < 0 {
 		w.untilInfo = infoEvery
 		w.readInfo(bounded, w.data)
