@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 )
 
@@ -155,7 +156,12 @@ func (c *Cache[V]) Set(key string, value V, opts EntryOptions) error {
 func (c *Cache[V]) GetOrLoad(
 	ctx context.Context, key string, load func(ctx context.Context) (V, error),
 ) (V, error) {
-	return c.GetOrLoadWith(ctx, key, EntryOptions{}, load)
+	e, due := c.store.get(key, true)
+	if e != nil && !due {
+		return typed[V](e.value), nil
+	}
+	a, err := c.further(ctx, e, key, EntryOptions{}, load)
+	return typed[V](a.value), err
 }
 
 // GetOrLoadWith is [Cache.GetOrLoad] for an entry with options. Those of the caller whose load
@@ -169,6 +175,33 @@ func (c *Cache[V]) GetOrLoadWith(
 	}
 	a, err := c.further(ctx, e, key, opts, load)
 	return typed[V](a.value), err
+}
+
+// Loading returns a function that is [Cache.GetOrLoadWith] with the same options and the same load
+// for all keys. A hit of it allocates nothing, where a load function that is made for each call does.
+// A nil load makes it fail with [ErrNilLoader] for keys without a value.
+func (c *Cache[V]) Loading(
+	opts EntryOptions, load func(ctx context.Context, key string) (V, error),
+) func(ctx context.Context, key string) (V, error) {
+	opts.Tags = slices.Clone(opts.Tags)
+	return func(ctx context.Context, key string) (V, error) {
+		e, due := c.store.get(key, true)
+		if e != nil && !due {
+			return typed[V](e.value), nil
+		}
+		a, err := c.further(ctx, e, key, opts, loadOf(key, load))
+		return typed[V](a.value), err
+	}
+}
+
+// loadOf is load for one key.
+func loadOf[V any](
+	key string, load func(ctx context.Context, key string) (V, error),
+) func(ctx context.Context) (V, error) {
+	if load == nil {
+		return nil
+	}
+	return func(ctx context.Context) (V, error) { return load(ctx, key) }
 }
 
 // Mark is the moment before a fetch, for [EntryOptions.Since].

@@ -46,17 +46,19 @@ func (o EntryOptions) validate() error {
 }
 
 // entry is a value with all that is known about it. Its key, value and life never change.
+//
+// What a hit needs comes first, and all of it takes 192 bytes, so that a hit touches two lines of the
+// processor's cache.
 type entry struct {
-	node
-	key   string
 	value any
-	life
-	tags []tagMark
+	tags  []tagMark
+	last  atomic.Int64
 	made
+	life
+	node
+	key string
 	// again is when it may be loaded anew: busy while that is under way, some time after a failure.
 	again atomic.Int64
-
-	last atomic.Int64
 }
 
 // made says what a value cost to make; zero: not known.

@@ -16,30 +16,29 @@ const (
 
 // node is what an order knows of an entry, or of one that a shadow imagines.
 type node struct {
-	// entry is whose node it is; nil for one that is imagined.
-	entry *entry
-	hash  uint64
-	bytes int64
 	// accesses counts the hits.
 	accesses atomic.Uint64
-	// saves is what a hit saves; above zero.
-	saves float32
+	hash     uint64
+	bytes    int64
+	// entry is whose node it is; nil for one that is imagined.
+	entry *entry
 
 	// Who owns the order guards these.
-	looked     uint32  // accesses when the order last looked, modulo 2^32
 	turn       float64 // what the order's clock must reach for it to leave the main queue
 	prev, next *node
+	saves      float32 // what a hit saves; above zero
+	looked     uint16  // accesses when the order last looked, modulo 2^16
 	queue      queueID
 }
 
 // heat is the number of accesses since the order last looked, up to maxHeat.
-func (n *node) heat() int { return int(min(uint32(n.accesses.Load())-n.looked, maxHeat)) }
+func (n *node) heat() int { return int(min(uint16(n.accesses.Load())-n.looked, maxHeat)) }
 
 // cool has the accesses so far looked at.
-func (n *node) cool() { n.looked = uint32(n.accesses.Load()) }
+func (n *node) cool() { n.looked = uint16(n.accesses.Load()) }
 
 // inherit takes the heat of the node that n replaces.
-func (n *node) inherit(old *node) { n.looked = uint32(n.accesses.Load()) - uint32(old.heat()) }
+func (n *node) inherit(old *node) { n.looked = uint16(n.accesses.Load()) - uint16(old.heat()) }
 
 // gone reports whether the node is of no use any more.
 func (n *node) gone(now int64) bool {

@@ -9,6 +9,7 @@ const samplerSize = 128
 type sampler struct {
 	// shift selects the sample: keys whose hash shifted right by it is zero.
 	shift      atomic.Uint32
+	_          [60]byte // every hit reads shift: it is alone on its line
 	head, tail atomic.Uint64
 	ring       [samplerSize]atomic.Uint64
 }

@@ -43,7 +43,6 @@ const bundle = 16
 // hit counts a hit of e, at accesses all in all, as saved.
 func (s *stripe) hit(e *entry, accesses uint64) {
 	switch {
-	case e.made == made{}:
 	case accesses <= bundle:
 		s.add(e.made, 1)
 	case accesses%bundle == 0:
