@@ -15,21 +15,26 @@ import (
 type bar struct {
 	name, about string
 	run         func(context.Context, *rig) error
+	// inside measures packages in this process: it needs no program.
+	inside bool
 }
 
 // bars are all of them, in the order in which they run.
 func bars() []bar {
 	return []bar{
-		{"start", "seconds until the demo's dashboard has live numbers", measureStart},
-		{"idle", "memory, processor time and size of an idle server", measureIdle},
-		{"gateway", "latency that the gateway adds at 1,000 requests/s", measureGateway},
-		{"hit", "latency of answers from the gateway's cache", measureHits},
-		{"saturation", "throughput of the gateway against a bare reverse proxy", measureSaturation},
-		{"sse", "first byte and token delay of event streams", measureStreams},
-		{"api", "every reading route while the demo runs at 200 requests/s", measureAPI},
-		{"term", "SIGTERM under load: no short request fails", measureTerm},
-		{"kill9", "kill -9 under load: restarts, loses no sample", measureKill},
-		{"web", "milliseconds until the dashboard is interactive", measureWeb},
+		{name: "start", about: "seconds until the demo's dashboard has live numbers", run: measureStart},
+		{name: "idle", about: "memory, processor time and size of an idle server", run: measureIdle},
+		{name: "gateway", about: "latency that the gateway adds at 1,000 requests/s", run: measureGateway},
+		{name: "hit", about: "latency of answers from the gateway's cache", run: measureHits},
+		{name: "saturation", about: "throughput of the gateway against a bare reverse proxy", run: measureSaturation},
+		{name: "sse", about: "first byte and token delay of event streams", run: measureStreams},
+		{name: "api", about: "every reading route while the demo runs at 200 requests/s", run: measureAPI},
+		{name: "term", about: "SIGTERM under load: no short request fails", run: measureTerm},
+		{name: "kill9", about: "kill -9 under load: restarts, loses no sample", run: measureKill},
+		{name: "web", about: "milliseconds until the dashboard is interactive", run: measureWeb},
+		{name: "hitratio", about: "hit ratio of the cache and its rivals, below the optimum", run: measureHitRatio, inside: true},
+		{name: "price", about: "money that a cache saves when answers have prices", run: measurePrice, inside: true},
+		{name: "cachehit", about: "a hit of a cached call against other caches", run: measureCalls, inside: true},
 	}
 }
 

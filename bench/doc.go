@@ -1,5 +1,5 @@
-// Command bench measures Upshift in real processes on loopback, side by side with rivals
-// in the same run, and prints a line for each bar: figure, bar, PASS or MISS, and the
+// Command bench measures Upshift in real processes on loopback, and its cache in this one, side by
+// side with rivals in the same run, and prints a line for each bar: figure, bar, PASS or MISS, and the
 // rival's figure with the ratio between the two.
 //
 //	scripts/bench.sh               # every bar

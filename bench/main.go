@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -58,6 +59,10 @@ type options struct {
 	quick   bool
 	product string
 	root    string
+	// traces is a folder of traces, trace one to play instead of all, in caches of sizes.
+	traces, trace string
+	sizes         []int
+	seed          uint64
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -68,6 +73,12 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.BoolVar(&o.quick, "quick", false, "measure shortly: to try the harness, not to quote")
 	flags.StringVar(&o.product, "upshift", "", "the program to measure; ROOT/bin/upshift when empty")
 	flags.StringVar(&o.root, "root", "..", "the project's folder")
+	flags.StringVar(&o.traces, "traces", "", "hitratio: a folder with traces, NAME.ctr.gz")
+	flags.StringVar(&o.trace, "trace", "", "hitratio: a file with the one trace to play")
+	flags.Func("sizes", "hitratio: entries of the caches, such as 500,2000", func(text string) error {
+		return readSizes(text, &o.sizes)
+	})
+	flags.Uint64Var(&o.seed, "seed", 1, "hitratio, price: what made-up traces begin with")
 	flags.Usage = func() {
 		fmt.Fprintln(stderr, "usage: bench [flags] [name ...]")
 		for _, b := range bars() {
@@ -100,6 +111,28 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	return o, err
 }
 
+// readSizes reads numbers of entries.
+func readSizes(text string, sizes *[]int) error {
+	for _, field := range strings.Split(text, ",") {
+		n, err := strconv.Atoi(field)
+		if err != nil || n < 1 || n > 1<<24 {
+			return fmt.Errorf("-sizes: %q is no number from 1 to %d", field, 1<<24)
+		}
+		*sizes = append(*sizes, n)
+	}
+	return nil
+}
+
+// inside reports whether nothing that was asked for needs the program.
+func (o options) inside() bool {
+	for _, b := range bars() {
+		if !b.inside && (len(o.names) == 0 || slices.Contains(o.names, b.name)) {
+			return false
+		}
+	}
+	return true
+}
+
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args, stderr)
 	switch {
@@ -109,7 +142,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "bench:", err)
 		return exitUsage
 	}
-	if _, err := os.Stat(o.product); err != nil {
+	if _, err := os.Stat(o.product); err != nil && !o.inside() {
 		fmt.Fprintf(stderr, "bench: %v; build it: make build\n", err)
 		return exitFault
 	}

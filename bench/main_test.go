@@ -34,6 +34,7 @@ func TestUsageFaults(t *testing.T) {
 		{"unknown bar", []string{"gateway", "nothing"}, `there is no bar "nothing"`, exitUsage},
 		{"no rounds", []string{"-rounds", "0"}, "-rounds must be between 1 and 100", exitUsage},
 		{"unknown flag", []string{"-nothing"}, "flag provided but not defined", exitUsage},
+		{"no size", []string{"-sizes", "10,0", "hitratio"}, "is no number from 1 to", exitUsage},
 		{"no program", []string{"-upshift", "/no/such/program", "idle"}, "make build", exitFault},
 		{"help", []string{"-h"}, "usage: bench", exitFine},
 	} {
