@@ -10,15 +10,17 @@ import (
 
 const (
 	// SampleRate is how many lookups a second of one cache are followed for its curve at most, on
-	// average. Following one takes a microsecond at most, so that this is a hundredth of a core.
-	SampleRate = 10_000
+	// average. Following one takes two microseconds at most, so that this is a hundredth of a core.
+	SampleRate = 5_000
 	// MaxCurveBytes bounds the memory that the curve of one cache takes.
 	MaxCurveBytes = 1 << 20
 
 	// modelEntryBytes is what a key takes in a model: the entry, its place in the table, and what is
 	// remembered of it when it left.
 	modelEntryBytes = int(unsafe.Sizeof(entry{})) + 88
-	maxModelEntries = MaxCurveBytes / modelEntryBytes
+	maxModelEntries = (MaxCurveBytes - tunersBytes) / modelEntryBytes
+	// tunersBytes is what the tuners of the models take: five plans in each.
+	tunersBytes = (len(scales) - 1) * len(plans) * shadowEntries * (int(unsafe.Sizeof(imagined{})) + 40)
 
 	allHashes = 1 << 32
 	// ratePeriod is how many followed lookups are timed together: as many may come in a burst.
@@ -69,6 +71,8 @@ func newCurve(c *clock, sum func() (hits, misses uint64)) *curve {
 	v := &curve{hash: hash, clock: c, sum: sum, pace: pace{began: c.now(), left: ratePeriod, settled: c.now()}}
 	for i := range v.models {
 		v.models[i].order.plan = plans[0]
+		v.models[i].tuner.coarse = true
+		v.models[i].tuner.start()
 		v.models[i].reset()
 		v.models[i].below = allHashes
 	}
@@ -103,6 +107,9 @@ func (v *curve) lookup(key string, e *entry) {
 			m.insert(e, now)
 		}
 	}
+	if e != nil {
+		v.tune(e, now)
+	}
 	for i := range v.models {
 		if below := v.common(i); hash>>32 < below {
 			v.tally.gains[i][hash%parts] += allHashes / float64(below) * (hits[i] - hits[present])
@@ -126,6 +133,9 @@ func (v *curve) stored(e *entry, replaced bool) {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if !replaced {
+		v.tune(e, e.created)
+	}
 	for i := range v.models {
 		m := &v.models[i]
 		switch old := m.table[e.hash]; {
@@ -150,6 +160,9 @@ func (v *curve) forget(hash uint64) {
 		if e := v.models[i].table[hash]; e != nil {
 			v.models[i].drop(e)
 		}
+		if v.models[i].tuner.samples(hash) {
+			v.models[i].tuner.forget(hash)
+		}
 	}
 }
 
@@ -159,15 +172,25 @@ func (v *curve) clear() {
 	defer v.mu.Unlock()
 	for i := range v.models {
 		v.models[i].reset()
+		v.models[i].tuner.clear()
 	}
 }
 
-// adopt has the models evict by another plan.
+// adopt has the model of the present size evict by another plan, as the cache does.
 func (v *curve) adopt(p plan) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.models[present].order.plan = p
+}
+
+// tune has the models of other sizes choose their plans as caches of these sizes would, by a lookup
+// of e, with mu held.
+func (v *curve) tune(e *entry, now int64) {
 	for i := range v.models {
-		v.models[i].order.plan = p
+		if m := &v.models[i]; i != present && m.tuner.samples(e.hash) {
+			entries, bytes := scales[i]*float64(v.limits.maxEntries), scales[i]*float64(v.limits.maxBytes)
+			m.tune(e, size{int(entries), int64(bytes)}, now)
+		}
 	}
 }
 

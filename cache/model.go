@@ -7,6 +7,9 @@ import "time"
 // Simulations, USENIX ATC 2017). It keeps no values; its order of eviction is the real one.
 type model struct {
 	order order
+	// tuner chooses the plan of the order, but for the model of the present size.
+	tuner tuner
+	plan  int
 	table map[uint64]*entry
 	// below is the first hash, in its upper 32 bits, that the model does not follow.
 	below      uint64
@@ -46,6 +49,14 @@ func (m *model) lookup(hash uint64, now int64) bool {
 	}
 	e.touch(now)
 	return true
+}
+
+// tune chooses the plan by a lookup of a real entry in a cache of at most so much.
+func (m *model) tune(of *entry, most size, now int64) {
+	life := time.Duration(of.stale - of.created)
+	m.tuner.access(sample{hash: of.hash, bytes: of.bytes, saves: of.saves, expires: after(now, life)}, most, now)
+	m.plan = m.tuner.best(m.plan)
+	m.order.plan = plans[m.plan]
 }
 
 // insert stores a key that is not held.

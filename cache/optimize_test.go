@@ -53,8 +53,8 @@ func TestOptimizeMovesRoom(t *testing.T) {
 				g := newGroup(t, cfg)
 				opts := Options[int]{Cost: func(int) int64 { return 6 }}
 				answers, tools := named(t, g, "answers", opts), named(t, g, "tools", opts)
-				comparableCaches(answers.store)
-				comparableCaches(tools.store)
+				fixedHash(answers.store)
+				fixedHash(tools.store)
 				keys := zipf(0.9, 65_000, 7)
 				play := func(keys []int) {
 					for i, key := range keys {
@@ -91,8 +91,9 @@ func TestOptimizeMovesRoom(t *testing.T) {
 				play(keys[35_000:60_000])
 				s := g.Stats().Caches
 				e = s["answers"].Expected
+				// Between two models the curve is taken to be straight, so rather more is found.
 				measured := (e.Measured*float64(e.Lookups) - found) / (float64(e.Lookups) - lookups)
-				if e.HitRatio != a.ExpectedHitRatio || math.Abs(measured-e.HitRatio) > 0.02 || e.Lookups != 30_000 {
+				if e.HitRatio != a.ExpectedHitRatio || measured < e.HitRatio-0.02 || measured > e.HitRatio+0.05 || e.Lookups != 30_000 {
 					t.Errorf("expected %v, measured %v of %d", e.HitRatio, measured, e.Lookups)
 				}
 				if e := s["tools"].Expected; e.Measured < 0.99 {

@@ -30,6 +30,8 @@ type tuner struct {
 	shadows [len(plans)]shadow
 	// held are the sampled keys that the cache itself holds.
 	held map[uint64]sample
+	// coarse keeps to shadowEntries at any rate.
+	coarse bool
 	// full says that a shadow has evicted: until then all are the same.
 	full bool
 	seen int // accesses since the last choice
@@ -103,7 +105,7 @@ func (t *tuner) access(a sample, most size, now int64) {
 		t.squares += float64(a.saves) * float64(a.saves)
 	}
 	switch n := t.shadows[0].entries(); {
-	case n > fineTimes*shadowEntries, n > shadowEntries && t.rate < fineRate:
+	case n > fineTimes*shadowEntries, n > shadowEntries && (t.rate < fineRate || t.coarse):
 		t.thin()
 	case n < shadowEntries/4 && t.full && t.rate > 1: // what fits has become less
 		t.start()
