@@ -20,7 +20,7 @@ const module = "github.com/sentientcore/upshift"
 const layers = `
 internal/conf internal/run internal/netaddr internal/pgtest internal/redistest web
 profiler cache cache/diskcache cache/rediscache cache/semantic memory balancer balancer/sim postgres
-metrics
+metrics balancer/replay
 gateway alert
 advisor
 api

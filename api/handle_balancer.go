@@ -119,32 +119,6 @@ func balancerView(p *balancer.Stats) BalancerStats {
 
 func balancerOff() *Problem { return off("load balancer", "load_balancer.enabled: true") }
 
-// StrategyChoice is the outcome of looking for a better strategy.
-type StrategyChoice struct {
-	NewStrategy string `json:"new_strategy"`
-	Message     string `json:"message"`
-	// Evaluated are the strategies that recorded traffic was played through: none, in this version.
-	Evaluated []EvaluatedStrategy `json:"evaluated"`
-}
-
-// EvaluatedStrategy is how recorded traffic would have fared.
-type EvaluatedStrategy struct {
-	Strategy    string  `json:"strategy"`
-	P50         float64 `json:"p50_ms"`
-	P99         float64 `json:"p99_ms"`
-	SuccessRate float64 `json:"success_rate"`
-	Confidence  float64 `json:"confidence"`
-}
-
-func (s *Server) balancerOptimize(context.Context, *none) (*answer[StrategyChoice], error) {
-	if s.parts.Pool == nil {
-		return nil, balancerOff()
-	}
-	now := s.parts.Pool.Strategy()
-	message := "comparing strategies on recorded traffic is not part of this version; " + now + " stays in force"
-	return said(StrategyChoice{NewStrategy: now, Message: message, Evaluated: []EvaluatedStrategy{}}, message)
-}
-
 type strategyInput struct {
 	Body struct {
 		Strategy string `json:"strategy" maxLength:"64" doc:"One of the strategies that the statistics name."`

@@ -19,6 +19,7 @@ import (
 	"github.com/sentientcore/upshift/advisor"
 	"github.com/sentientcore/upshift/alert"
 	"github.com/sentientcore/upshift/balancer"
+	"github.com/sentientcore/upshift/balancer/replay"
 	"github.com/sentientcore/upshift/cache"
 	"github.com/sentientcore/upshift/gateway"
 	"github.com/sentientcore/upshift/memory"
@@ -75,6 +76,9 @@ type Server struct {
 	parts  Parts
 	logger *slog.Logger
 
+	replaying sync.Mutex         // one comparison of strategies at a time
+	watches   chan *replay.Watch // room for one
+
 	tokens     *Tokens
 	sessions   *sessions
 	dismissals *dismissals
@@ -108,6 +112,7 @@ func New(cfg Config, parts Parts) (*Server, error) {
 	s := &Server{
 		cfg: cfg.WithDefaults(), parts: parts.withDefaults(), limiter: newLimiter(),
 		origins: http.NewCrossOriginProtection(), instruments: instruments(),
+		watches: make(chan *replay.Watch, 1),
 	}
 	s.logger = s.parts.Logger
 	s.sessions = newSessions(s.cfg)
@@ -228,6 +233,7 @@ const sweepEvery = time.Minute
 func (s *Server) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.jobs.run(ctx) })
+	wg.Go(func() { s.runWatches(ctx) })
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
