@@ -158,10 +158,12 @@ func (c *caching) leadAsking(
 	if res.StatusCode != http.StatusOK {
 		c.flights.close(f) // those who ask from now on try again
 	}
-	keep := func(a *answer) {
+	keep := func(a *answer) *answer {
 		if keeps && complete(a.body, a.form != formJSON) {
-			route.keep.putAnswer(f, l, x.priced(req, a), since)
+			a = x.priced(req, a)
+			route.keep.putAnswer(f, l, a, since)
 		}
+		return a
 	}
 	return ride.share(res, &filling{answer: a, sent: sent, keep: keep}) //nolint:contextcheck // the ride has the request
 }
@@ -229,10 +231,11 @@ func judgeAnswer(q *question, p *page, asked directives, now time.Time) look {
 	return l
 }
 
-// putAnswer keeps an answer to a question, beside those in other forms.
+// putAnswer keeps an answer to a question, beside those in other forms unless a new one was asked
+// for.
 func (k *keeper) putAnswer(f *flight, l look, a *answer, since cache.Mark) {
 	next := &page{variants: []*answer{a}}
-	if l.page != nil {
+	if l.page != nil && l.outcome != outcomeRequest {
 		for _, old := range l.page.variants {
 			if old.form != a.form && old.keepFor(a.born) > 0 {
 				next.variants = append(next.variants, old)

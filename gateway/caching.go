@@ -138,9 +138,9 @@ func (c *caching) together(req *http.Request, asked directives, l look) (*http.R
 			f.leave()
 			break
 		}
-		if !f.wait(req.Context()) {
+		if !f.waitAWhile(req.Context()) {
 			f.leave()
-			return nil, req.Context().Err()
+			break
 		}
 		now := time.Now()
 		if a := f.answer; a != nil && a.answers(req.Header) && a.fresh(now, asked) {
@@ -196,7 +196,11 @@ func (c *caching) lead(req *http.Request, asked directives, l look, f *flight) (
 		return ride.pass(res)
 	}
 	c.flights.note(l.key, true)
-	keep := func(a *answer) { c.keep.put(f, l, x.priced(req, a), req.Header, since) }
+	keep := func(a *answer) *answer {
+		a = x.priced(req, a)
+		c.keep.put(f, l, a, req.Header, since)
+		return a
+	}
 	return ride.share(res, &filling{answer: a, sent: at.sent, keep: keep}) //nolint:contextcheck // the ride has the request
 }
 

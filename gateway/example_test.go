@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"time"
 
 	"github.com/sentientcore/upshift/balancer"
 	"github.com/sentientcore/upshift/cache"
@@ -91,4 +92,53 @@ func ExampleGateway_Stats() {
 	s := gw.Stats()
 	fmt.Println(s.Requests, s.ByClass["4xx"], s.Refused["method"])
 	// Output: 1 1 1
+}
+
+// An embedding that was asked for once is not paid for again, in whatever order its request's
+// members come; but nobody gets what another was answered.
+func ExamplePostRoute() {
+	calls := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		calls++
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"data":[{"embedding":[0.1,0.2]}]}`)
+	}))
+	defer server.Close()
+	pool, err := balancer.New(balancer.Config{Servers: []balancer.ServerConfig{{ID: "a", URL: server.URL}}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer pool.CloseIdleConnections()
+	answers, err := cache.New(cache.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	gw, err := gateway.New(gateway.Config{
+		CachePost: []gateway.PostRoute{{Path: "/v1/embeddings", TTL: 24 * time.Hour}},
+	}, gateway.Parts{Pool: pool, Cache: answers})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, ask := range [][2]string{
+		{"Bearer ann", `{"model":"small","input":"hello"}`},
+		{"Bearer ann", `{"input": "hello", "model": "small"}`},
+		{"Bearer bob", `{"model":"small","input":"hello"}`},
+	} {
+		r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/v1/embeddings", strings.NewReader(ask[1]))
+		r.Header.Set("Authorization", ask[0])
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		gw.ServeHTTP(w, r)
+		status, _, _ := strings.Cut(w.Header().Get("Cache-Status"), "; ttl")
+		fmt.Println(ask[0], "|", status)
+	}
+	fmt.Println(calls, "calls")
+	// Output:
+	// Bearer ann | upshift; fwd=miss
+	// Bearer ann | upshift; hit
+	// Bearer bob | upshift; fwd=miss
+	// 2 calls
 }

@@ -23,8 +23,8 @@ type filling struct {
 	sent   time.Time // the request
 	limit  int64     // of a body that is kept
 	src    io.ReadCloser
-	// keep is called with the answer once it is whole.
-	keep func(*answer)
+	// keep is called with the answer once it is whole, and returns it with its price.
+	keep func(*answer) *answer
 
 	reserved int
 }
@@ -56,9 +56,8 @@ func (b *filling) begin(res *http.Response) error {
 func (b *filling) complete(body []byte) error {
 	b.answer.body = body
 	b.answer.took = time.Since(b.sent)
-	b.keep(b.answer)
 	b.release()
-	b.flight.open(b.answer, nil)
+	b.flight.open(b.keep(b.answer), nil)
 	b.c.flights.land(b.flight, false)
 	return b.src.Close()
 }
@@ -84,7 +83,8 @@ func (b *filling) pump(body *broadcast) {
 	if whole && !body.isOver() {
 		a := *b.answer // the riders have the other one
 		a.body, a.took = body.whole(), time.Since(b.sent)
-		b.keep(&a)
+		price := b.keep(&a).price
+		b.g.count.moneySaved.add(price * float64(b.flight.joined.Load()))
 	}
 	ended = err
 }

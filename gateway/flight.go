@@ -13,6 +13,9 @@ const (
 	flightShards = 64
 	// unshareableSlots bounds the keys remembered as not shareable.
 	unshareableSlots = 8192
+	// followLimit is how long a request waits for the headers of another one's answer, which may
+	// turn out not to be shareable.
+	followLimit = 10 * time.Second
 )
 
 // flight is the one request of a key that is under way and may fill the cache. Those who want
@@ -34,7 +37,8 @@ type flight struct {
 	// unshareable says that waiting for another one makes no sense.
 	unshareable bool
 
-	mu         sync.Mutex // guards the fields below, and superseded also against the store of the answer
+	joined     atomic.Int64 // those who ride on body beside the one who flies
+	mu         sync.Mutex   // guards the fields below, and superseded also against the store of the answer
 	riders     int
 	superseded bool
 }
@@ -77,6 +81,7 @@ func (f *flight) ride(req *http.Request, now time.Time) *http.Response {
 		f.leave()
 		return f.answer.response(req, now)
 	}
+	f.joined.Add(1)
 	return f.answer.live(req, now, f.body.listen(req.Context(), f.alight), f.length)
 }
 
@@ -97,6 +102,19 @@ func (f *flight) isOpen() bool {
 
 // wait waits until the flight is open and reports whether it is, before ctx ends.
 func (f *flight) wait(ctx context.Context) bool { return await(ctx, f.opened) }
+
+// waitAWhile is wait for those who do not know whether the answer will be for them.
+func (f *flight) waitAWhile(ctx context.Context) bool {
+	limit := time.NewTimer(followLimit)
+	defer limit.Stop()
+	select {
+	case <-f.opened:
+		return true
+	case <-limit.C:
+	case <-ctx.Done():
+	}
+	return false
+}
 
 func await(ctx context.Context, event <-chan struct{}) bool {
 	select {

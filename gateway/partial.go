@@ -52,7 +52,7 @@ func oneRange(s string, size int64) (first, last int64, ok bool) {
 	if !ok || !dash || from == "" && to == "" {
 		return 0, 0, false
 	}
-	first, last = 0, size-1
+	last = size - 1
 	if to != "" {
 		n, err := strconv.ParseUint(to, 10, 62)
 		if err != nil {

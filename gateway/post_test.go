@@ -383,6 +383,37 @@ func TestSavings(t *testing.T) {
 	}
 }
 
+// Who shares a request spares its price, and no time.
+func TestSavingsOfThoseWhoRide(t *testing.T) {
+	t.Parallel()
+	l := newLines()
+	r := newRig(t, options{price: func(*http.Request, gateway.Answer) (float64, bool) { return 0.5, true }}, backend(t, l.answer).URL)
+	_, first := r.open(t.Context(), "/")
+	_, second := r.open(t.Context(), "/")
+	l.next <- "one"
+	close(l.next)
+	for _, body := range []*bufio.Reader{first, second} {
+		if _, err := io.ReadAll(body); err != nil {
+			t.Error(err)
+		}
+	}
+	if s := r.gw.Stats(); s.SavedDollars != 0.5 || s.SavedSeconds != 0 {
+		t.Errorf("saved %v s, $%v; want $0.5", s.SavedSeconds, s.SavedDollars)
+	}
+}
+
+// A new answer that a client asked for takes the place of the old one in every form.
+func TestNewAnswerReplacesTheOldForms(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int64
+	r, _ := asked(t, model(&calls))
+	r.post("/v1/chat/completions", plainAsk)
+	r.post("/v1/chat/completions", streamAsk, "Cache-Control", "no-cache")
+	if got := r.post("/v1/chat/completions", plainAsk); !strings.Contains(got.body, `"c2"`) || calls.Load() != 2 {
+		t.Errorf("after %d calls: %s", calls.Load(), got.body)
+	}
+}
+
 func TestRoutesChangeWhileRunning(t *testing.T) {
 	t.Parallel()
 	r, o := asked(t, func(w http.ResponseWriter, req *http.Request) {
