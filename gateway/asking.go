@@ -242,5 +242,5 @@ func (k *keeper) putAnswer(f *flight, l look, a *answer, since cache.Mark) {
 			}
 		}
 	}
-	k.set(f, l.key, next, since)
+	k.set(f, l.key, next, cache.EntryOptions{Since: since, LoadTime: a.took, Price: a.price})
 }

@@ -83,20 +83,22 @@ func judge(key string, p *page, req *http.Request, asked directives, now time.Ti
 // put keeps an answer, unless the target was forgotten since the mark or the flight was
 // superseded.
 func (k *keeper) put(f *flight, l look, a *answer, h http.Header, since cache.Mark) {
-	k.set(f, l.key, l.page.with(a, h, time.Now()), since)
+	k.set(f, l.key, l.page.with(a, h, time.Now()), cache.EntryOptions{Since: since, LoadTime: a.took, Price: a.price})
 }
 
-func (k *keeper) set(f *flight, key string, next *page, since cache.Mark) {
+// set keeps a page. What one of its answers saves is accounted as what the newest does.
+func (k *keeper) set(f *flight, key string, next *page, opts cache.EntryOptions) {
 	ttl := next.keepFor(time.Now())
 	if ttl <= 0 {
 		return
 	}
+	opts.TTL = ttl
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.superseded {
 		return
 	}
-	switch err := k.pages.Set(key, next, cache.EntryOptions{TTL: ttl, Since: since}); {
+	switch err := k.pages.Set(key, next, opts); {
 	case err == nil:
 		k.count.stored.Add(1)
 	case !errors.Is(err, cache.ErrSuperseded):

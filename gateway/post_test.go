@@ -378,6 +378,9 @@ func TestSavings(t *testing.T) {
 	}
 	r.post("/other", body)
 	r.post("/other", body)
+	if c := group.Stats().Caches[gateway.CacheName]; c.MoneySaved != 1 || c.TimeSaved <= 0 {
+		t.Errorf("the cache saved %v s, $%v; want some and $1", c.TimeSaved, c.MoneySaved)
+	}
 	if s := r.gw.Stats(); s.SavedDollars != 1 || s.SavedSeconds <= 0 {
 		t.Errorf("saved %v s, $%v; want some and $1", s.SavedSeconds, s.SavedDollars)
 	}

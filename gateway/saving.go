@@ -20,7 +20,7 @@ func (x *exchange) priced(req *http.Request, a *answer) *answer {
 		return a
 	}
 	dollars, known := x.g.price(req, Answer{a.status, a.header, a.body})
-	if !known || !(dollars > 0) || math.IsInf(dollars, 0) {
+	if !known || !(dollars > 0) || dollars > math.MaxFloat32 {
 		return a
 	}
 	out := *a
