@@ -9,12 +9,15 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 
+	"github.com/sentientcore/upshift/bench/gcload"
+	"github.com/sentientcore/upshift/bench/leakload"
 	"github.com/sentientcore/upshift/bench/role"
 )
 
@@ -26,6 +29,9 @@ const (
 )
 
 func main() {
+	if len(os.Args) > 2 && os.Args[2] == "leakload" {
+		runtime.MemProfileRate = leakload.ProfileRate // before anything allocates
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if len(os.Args) > 2 && os.Args[1] == roleArg {
@@ -38,6 +44,12 @@ func main() {
 const roleArg = "role"
 
 func asRole(ctx context.Context, args []string) int {
+	switch args[0] {
+	case "gcload":
+		return exitOf(gcload.Run(ctx, args[1:], os.Stdout))
+	case "leakload":
+		return exitOf(leakload.Run(args[1:], os.Stdout))
+	}
 	handler, err := role.Backend(), error(nil)
 	if args[0] == "proxy" {
 		handler, err = role.Proxy(args[len(args)-1])
@@ -45,6 +57,10 @@ func asRole(ctx context.Context, args []string) int {
 	if err == nil {
 		err = role.Serve(ctx, handler, os.Stdin, os.Stdout)
 	}
+	return exitOf(err)
+}
+
+func exitOf(err error) int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return exitFault
@@ -56,6 +72,7 @@ func asRole(ctx context.Context, args []string) int {
 type options struct {
 	names   []string
 	rounds  int
+	seed    uint64
 	quick   bool
 	product string
 	root    string
@@ -70,6 +87,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds of what is interleaved; the median counts")
+	flags.Uint64Var(&o.seed, "seed", 1, "first seed of what is drawn at random: leaks")
 	flags.BoolVar(&o.quick, "quick", false, "measure shortly: to try the harness, not to quote")
 	flags.StringVar(&o.product, "upshift", "", "the program to measure; ROOT/bin/upshift when empty")
 	flags.StringVar(&o.root, "root", "..", "the project's folder")
