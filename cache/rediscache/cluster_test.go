@@ -2,6 +2,8 @@ package rediscache_test
 
 import (
 	"context"
+	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"testing"
@@ -10,20 +12,47 @@ import (
 	"github.com/sentientcore/upshift/internal/redistest"
 )
 
-// Two servers that share the slots: what one process does reaches the other, whichever server
-// has the key.
-func TestCluster(t *testing.T) {
-	t.Parallel()
-	settings := []string{"--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"}
-	one, two := redistest.Start(t, settings...), redistest.Start(t, settings...)
-	must(t, one, "CLUSTER", "ADDSLOTSRANGE", "0", "8000")
-	must(t, two, "CLUSTER", "ADDSLOTSRANGE", "8001", "16383")
-	must(t, one, "CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(two.Port()))
-	url := "redis+cluster://" + one.Addr()
+const slots = 16384
+
+// member is a server of a cluster; bus is the port at which the others reach it.
+type member struct {
+	*redistest.Server
+	port, bus string
+}
+
+func startMember(t *testing.T, settings ...string) member {
+	t.Helper()
+	bus := freePort(t)
+	s := redistest.Start(t, append([]string{
+		"--cluster-enabled", "yes", "--cluster-require-full-coverage", "no", "--cluster-node-timeout", "1000", "--cluster-port", bus,
+	}, settings...)...)
+	return member{s, strconv.Itoa(s.Port()), bus}
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	check(t, l.Close())
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+}
+
+// join makes servers a cluster that shares the slots in equal parts, in their order.
+func join(t *testing.T, servers ...member) {
+	t.Helper()
+	for i, s := range servers {
+		first, next := i*slots/len(servers), (i+1)*slots/len(servers)
+		must(t, s.Server, "CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(first), strconv.Itoa(next-1))
+		must(t, s.Server, "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
+	}
+	for _, s := range servers[1:] {
+		must(t, servers[0].Server, "CLUSTER", "MEET", "127.0.0.1", s.port, s.bus)
+	}
+	known := fmt.Sprintf("cluster_known_nodes:%d\r\n", len(servers))
 	ready := func() bool {
-		for _, s := range []*redistest.Server{one, two} {
-			info := must(t, s, "CLUSTER", "INFO")
-			if !strings.Contains(info, "cluster_slots_ok:16384") || !strings.Contains(info, "cluster_state:ok") {
+		for _, s := range servers {
+			info := must(t, s.Server, "CLUSTER", "INFO")
+			if !strings.Contains(info, "cluster_slots_ok:16384") || !strings.Contains(info, "cluster_state:ok") || !strings.Contains(info, known) {
 				return false
 			}
 		}
@@ -32,6 +61,15 @@ func TestCluster(t *testing.T) {
 	if !poll(ready) {
 		t.Fatal("the cluster does not come up")
 	}
+}
+
+// Two servers that share the slots: what one process does reaches the other, whichever server
+// has the key.
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	one, two := startMember(t), startMember(t)
+	join(t, one, two)
+	url := "redis+cluster://" + one.Addr()
 	a, b := connected(t, patient(url)), connected(t, patient(url))
 	opts := cache.EntryOptions{Tags: []string{"corpus"}}
 	for i := range 20 {

@@ -101,6 +101,9 @@ func (c Config) options() (rueidis.ClientOption, error) {
 	if len(opt.InitAddress) > 1 || cluster || sentinel {
 		unnamed(opt.TLSConfig)
 	}
+	if err := secured(opt.TLSConfig, u.Query()); err != nil {
+		return rueidis.ClientOption{}, err
+	}
 	guarded(&opt)
 	if opt.Dialer.Timeout == 0 {
 		opt.Dialer.Timeout = dialTimeout

@@ -21,8 +21,13 @@
 //	redis+sentinel://host1:26379?addr=host2:26379&master_set=main
 //	unix:///run/redis.sock?db=0
 //
+// With TLS, ca=FILE names the authority to believe instead of the system's, or a server's own
+// certificate; cert=FILE and key=FILE are the client's, server_name=NAME what all servers'
+// certificates are for, if not for their addresses. All are PEM, read by [New]. skip_verify is
+// refused: whoever is between could read values and make them up.
+//
 // Further parameters are those of github.com/redis/rueidis: dial_timeout, write_timeout,
-// protocol=2, client_name, skip_verify.
+// protocol=2, client_name.
 //
 // # When the server fails
 //

@@ -29,6 +29,7 @@ type guard struct {
 	in, out frames
 	// asked and answered are the commands sent and the replies to them.
 	asked, answered atomic.Int64
+	secure          bool // by TLS
 }
 
 // guarded has the client's connections guarded.
@@ -46,9 +47,9 @@ func guarded(opt *rueidis.ClientOption) {
 			conn, err = dialer.DialContext(ctx, network, addr)
 		}
 		if err != nil {
-			return nil, err
+			return nil, advised(err)
 		}
-		return &guard{Conn: conn}, nil
+		return &guard{Conn: conn, secure: cfg != nil}, nil
 	}
 }
 
@@ -59,7 +60,8 @@ func (g *guard) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	g.asked.Add(int64(n))
-	return g.Conn.Write(p)
+	n, err = g.Conn.Write(p)
+	return n, g.refusal(err)
 }
 
 // Read implements net.Conn.
@@ -72,7 +74,7 @@ func (g *guard) Read(p []byte) (int, error) {
 	if g.answered.Add(int64(whole)) > g.asked.Load() {
 		return 0, fmt.Errorf("%w: nobody asked", errGarbage)
 	}
-	return n, err
+	return n, g.refusal(err)
 }
 
 // frames follows a stream of RESP values.
