@@ -72,7 +72,6 @@ func exitOf(err error) int {
 type options struct {
 	names   []string
 	rounds  int
-	seed    uint64
 	quick   bool
 	product string
 	root    string
@@ -87,7 +86,6 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds of what is interleaved; the median counts")
-	flags.Uint64Var(&o.seed, "seed", 1, "first seed of what is drawn at random: leaks")
 	flags.BoolVar(&o.quick, "quick", false, "measure shortly: to try the harness, not to quote")
 	flags.StringVar(&o.product, "upshift", "", "the program to measure; ROOT/bin/upshift when empty")
 	flags.StringVar(&o.root, "root", "..", "the project's folder")
@@ -96,7 +94,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.Func("sizes", "hitratio: entries of the caches, such as 500,2000", func(text string) error {
 		return readSizes(text, &o.sizes)
 	})
-	flags.Uint64Var(&o.seed, "seed", 1, "hitratio, price: what made-up traces begin with")
+	flags.Uint64Var(&o.seed, "seed", 1, "hitratio, price, leaks: what made-up traces and places begin with")
 	flags.Usage = func() {
 		fmt.Fprintln(stderr, "usage: bench [flags] [name ...]")
 		for _, b := range bars() {
