@@ -94,7 +94,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.Func("sizes", "hitratio: entries of the caches, such as 500,2000", func(text string) error {
 		return readSizes(text, &o.sizes)
 	})
-	flags.Uint64Var(&o.seed, "seed", 1, "hitratio, price, leaks: what made-up traces and places begin with")
+	flags.Uint64Var(&o.seed, "seed", 1, "hitratio, price, leaks, sim, replay: what made-up traces and places begin with")
 	flags.Usage = func() {
 		fmt.Fprintln(stderr, "usage: bench [flags] [name ...]")
 		for _, b := range bars() {

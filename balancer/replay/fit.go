@@ -95,6 +95,29 @@ func checkSamples(l *Log) error {
 	if share := float64(failed) / float64(len(l.Calls)); share > maxFailing {
 		return cannotTell("%.1f %% of the calls failed: a fault is under way", 100*share)
 	}
+	return checkBursts(l)
+}
+
+// checkBursts looks for servers that failed in a part of the log only, and got few calls
+// then, as a strategy that heeds failures sees to.
+func checkBursts(l *Log) error {
+	piece := max(l.length()/quarters, 1)
+	bad, all := make([][quarters]int, len(l.Servers)), make([][quarters]int, len(l.Servers))
+	for _, c := range l.Calls {
+		q := min(int(c.At/piece), quarters-1)
+		all[c.Server][q]++
+		if !c.OK {
+			bad[c.Server][q]++
+		}
+	}
+	for i, s := range l.Servers {
+		for q, n := range bad[i] {
+			if share := float64(n) / float64(max(all[i][q], 1)); n >= 3 && share > maxServerFailing {
+				return cannotTell("server %s failed %.1f %% of its calls in the %s quarter: a fault is under way",
+					s.ID, 100*share, ordinals[q])
+			}
+		}
+	}
 	return nil
 }
 

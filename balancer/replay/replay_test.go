@@ -195,3 +195,18 @@ func TestAssume(t *testing.T) {
 		}
 	}
 }
+
+// A strategy that heeds failures sends a failing server little, so that its share of all
+// calls is small: the fault shows in the quarter in which it began.
+func TestRefusesWhatAdaptiveHides(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(6) {
+		w := someTruth(60 + seed)
+		_, length := w.traffic(seed)
+		w.Faults = []sim.Fault{{Server: 1, From: length / 4, To: time.Hour, Fail: 0.3}}
+		_, err := replay.Fit(w.record(t, balancer.Adaptive, seed))
+		if !errors.Is(err, replay.ErrCannotTell) {
+			t.Errorf("seed %d: got %v, want a refusal", seed, err)
+		}
+	}
+}
