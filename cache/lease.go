@@ -23,6 +23,10 @@ const (
 	longestLease = MaxLookupAge
 	// maxMoved bounds how often in a row a key may change between a lookup and the wish to load it.
 	maxMoved = 16
+	// leasePatience is how long a load waits for the second tier when that did not answer at once, as
+	// when the machine is busy: what is loaded twice takes longer. At most maxPatient wait so.
+	leasePatience = 500 * time.Millisecond
+	maxPatient    = 4
 	// sendPatience is how long a load waits until what its own process changed of the key was sent.
 	sendPatience = 5 * time.Millisecond
 )
@@ -44,10 +48,13 @@ func (s *store) claim(ctx context.Context, f *flight) error {
 		}
 		s.tier.awaitSent(ctx, id)
 		s.ask(ctx, f)
+		if leasing && f.found == nil && !s.usable(f) {
+			s.tier.patiently(ctx, id, func(ctx context.Context) { s.ask(ctx, f) })
+		}
 		if f.found != nil && followed {
 			s.tier.counts.followed.Add(1)
 		}
-		if f.found != nil || !leasing || !f.snap.usable(f.key, f.opts.Tags, s.clock.now()) {
+		if f.found != nil || !leasing || !s.usable(f) {
 			break
 		}
 		holder, err := s.tier.contest(ctx, leaser, id, s.names(f.opts.Tags), f.snap)
@@ -65,6 +72,20 @@ func (s *store) claim(ctx context.Context, f *flight) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// usable reports whether what a flight loads could be stored.
+func (s *store) usable(f *flight) bool { return f.snap.usable(f.key, f.opts.Tags, s.clock.now()) }
+
+// patiently asks the second tier once more, unless it is known not to be there.
+func (t *tier) patiently(ctx context.Context, id string, ask func(context.Context)) {
+	if !t.askable(id) || ctx.Err() != nil {
+		return
+	}
+	if t.patient.Add(1) <= maxPatient {
+		ask(context.WithValue(ctx, patienceKey{}, leasePatience))
+	}
+	t.patient.Add(-1)
 }
 
 // revive has a flight that has not begun to load start over, as what was invalidated before does not
@@ -127,6 +148,7 @@ func awaitLanding(ctx context.Context, wake <-chan landing, left time.Duration) 
 // waited for: what comes of it would be of no use.
 func (t *tier) contest(ctx context.Context, by Leaser, id string, names []string, snap *snapshot) (RemoteHolder, error) {
 	ask := RemoteLease{Key: id, Since: snap.version, Lease: newLease(snap.key, names, snap.generations), TTL: leaseTime}
+	ctx = context.WithValue(ctx, patienceKey{}, leasePatience) // it has just answered
 	holder, err := by.Lease(ctx, ask)
 	if err == nil && outOfDate(holder.Lease, ask.Lease) {
 		ask.Over = holder.Lease

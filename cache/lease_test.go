@@ -363,3 +363,35 @@ func FuzzMessage(f *testing.F) {
 		}
 	})
 }
+
+// Who gets no answer at once, as on a busy machine, asks again before it loads what others load too.
+func TestALoadIsPatient(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name       string
+		unanswered int
+		loads      int64
+	}{
+		{"answered the second time", 1, 1},
+		{"not answered", 100, 3},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newCrowd(t, Config{})
+				for _, m := range c.members {
+					m.mu.Lock()
+					m.unanswered = test.unanswered
+					m.mu.Unlock()
+				}
+				everyone(c)
+				c.end(test.loads, 2*time.Second, nil, 0)
+				for _, m := range c.members {
+					if n := m.redis().Errors; n > 2 {
+						t.Errorf("it asked in vain %d times", n)
+					}
+				}
+			})
+		})
+	}
+}

@@ -20,7 +20,8 @@ var ErrRemoteUnavailable = errors.New("cache: second tier unavailable")
 type Remote interface {
 	// Lookup reads the value of a key, unless key is "", and the generations of names, which it
 	// makes where there is none; those it makes without a key are wanted at once, for a few seconds,
-	// the others for MaxLookupAge. It must not take longer than a few dozen milliseconds.
+	// the others for MaxLookupAge. It must not take longer than a few dozen milliseconds, or
+	// [Patience].
 	Lookup(ctx context.Context, key string, names []string) (RemoteView, error)
 	// Apply does ops in order and returns an error for each, nil where it was done. An operation
 	// is done when its message, too, was passed on.
@@ -55,6 +56,15 @@ type RemoteHolder struct {
 	// is "" where the key has another version, so that it is to be looked up again.
 	Lease string
 	Left  time.Duration
+}
+
+type patienceKey struct{}
+
+// Patience is how long a [Remote] may take to answer a call with this context, where that is longer
+// than usual; zero where it is not.
+func Patience(ctx context.Context) time.Duration {
+	d, _ := ctx.Value(patienceKey{}).(time.Duration)
+	return d
 }
 
 // RemoteView is what a second tier had at one moment.

@@ -53,6 +53,8 @@ type memoryRemote struct {
 	deaf    bool
 	held    chan struct{}
 	lookups int
+	// unanswered is how many lookups to come fail.
+	unanswered int
 	// during is called once, by the next lookup, after it has read.
 	during  func()
 	applied []RemoteOp
@@ -78,6 +80,10 @@ func (r *memoryRemote) Lookup(_ context.Context, key string, names []string) (Re
 		}
 	}()
 	r.lookups++
+	if r.unanswered > 0 {
+		r.unanswered--
+		return RemoteView{}, errDown
+	}
 	if r.down {
 		return RemoteView{}, errDown
 	}

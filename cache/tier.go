@@ -38,6 +38,8 @@ type tier struct {
 	counts tierCounters
 	packer packer
 	leases *leases
+	// patient counts those who wait longer than usual.
+	patient atomic.Int64
 
 	// readable says that the second tier may be asked: the feed lives, memory was cleared since it
 	// came back, and nothing is owed. It follows from the fields below.

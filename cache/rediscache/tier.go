@@ -127,7 +127,7 @@ func (t *Tier) do(ctx context.Context, timeout time.Duration, commands func(b ru
 	if client == nil || !t.breaker.IsClosed() {
 		return nil, cache.ErrRemoteUnavailable
 	}
-	bounded, cancel := context.WithTimeout(ctx, timeout)
+	bounded, cancel := context.WithTimeout(ctx, max(timeout, cache.Patience(ctx)))
 	defer cancel()
 	results := (*client).DoMulti(bounded, commands((*client).B())...)
 	for _, r := range results {
