@@ -18,6 +18,7 @@ import (
 
 	"github.com/sentientcore/upshift/bench/gcload"
 	"github.com/sentientcore/upshift/bench/leakload"
+	"github.com/sentientcore/upshift/bench/node"
 	"github.com/sentientcore/upshift/bench/role"
 )
 
@@ -40,22 +41,23 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// roleArg makes this program one of its own children: role backend, or role proxy URL.
+// roleArg makes this program one of its own children: role backend, role proxy URL, or a node over
+// Redis, role cache URL or role tracking URL.
 const roleArg = "role"
 
 func asRole(ctx context.Context, args []string) int {
-	switch args[0] {
+	var err error
+	switch kind, last := args[0], args[len(args)-1]; kind {
 	case "gcload":
-		return exitOf(gcload.Run(ctx, args[1:], os.Stdout))
+		err = gcload.Run(ctx, args[1:], os.Stdout)
 	case "leakload":
-		return exitOf(leakload.Run(args[1:], os.Stdout))
-	}
-	handler, err := role.Backend(), error(nil)
-	if args[0] == "proxy" {
-		handler, err = role.Proxy(args[len(args)-1])
-	}
-	if err == nil {
-		err = role.Serve(ctx, handler, os.Stdin, os.Stdout)
+		err = leakload.Run(args[1:], os.Stdout)
+	case "cache":
+		err = runCache(ctx, last)
+	case "tracking":
+		err = runTracking(ctx, last)
+	default:
+		err = serveRole(ctx, kind, last)
 	}
 	return exitOf(err)
 }
@@ -66,6 +68,43 @@ func exitOf(err error) int {
 		return exitFault
 	}
 	return exitFine
+}
+
+// serveRole is a backend or a proxy.
+func serveRole(ctx context.Context, kind, url string) error {
+	handler, err := role.Backend(), error(nil)
+	if kind == "proxy" {
+		handler, err = role.Proxy(url)
+	}
+	if err != nil {
+		return err
+	}
+	return role.Serve(ctx, handler, os.Stdin, os.Stdout)
+}
+
+// runCache is a node of the product.
+func runCache(ctx context.Context, url string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	c, err := node.NewCache(ctx, url)
+	if err != nil {
+		cancel()
+		return err
+	}
+	n := node.Node{Held: c, Cache: c}
+	err = n.Run(ctx, os.Stdin, os.Stdout)
+	cancel()
+	return errors.Join(err, c.Wait())
+}
+
+// runTracking is a node of the rival.
+func runTracking(ctx context.Context, url string) error {
+	t, err := node.NewTracking(url)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	n := node.Node{Held: t}
+	return n.Run(ctx, os.Stdin, os.Stdout)
 }
 
 // options are what the command line says.

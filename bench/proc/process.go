@@ -21,7 +21,7 @@ const waitDelay = 2 * time.Second
 type Process struct {
 	name   string
 	cmd    *exec.Cmd
-	stdin  io.Closer
+	stdin  io.WriteCloser
 	output output
 	ended  chan struct{} // closed when the process was waited for
 }
@@ -46,6 +46,14 @@ func (p *Process) ExitCode() int {
 
 // Output is the end of what the process has written so far.
 func (p *Process) Output() string { return p.output.String() }
+
+// Tell writes a line to the input of the process.
+func (p *Process) Tell(line string) error {
+	if _, err := io.WriteString(p.stdin, line+"\n"); err != nil {
+		return fmt.Errorf("tell %s %q: %w", p.name, line, err)
+	}
+	return nil
+}
 
 // Terminate asks the process to end and does not wait.
 func (p *Process) Terminate() error {
