@@ -2,6 +2,8 @@ package cache
 
 import (
 	"context"
+	"runtime"
+	"strconv"
 	"testing"
 	"testing/synctest"
 )
@@ -121,5 +123,49 @@ func TestOldSnapshotsStoreNothing(t *testing.T) {
 	snap.generations[1] = ""
 	if snap.usable("k", nil, 2) || (*snapshot)(nil).usable("k", nil, 2) {
 		t.Error("usable without a generation")
+	}
+}
+
+// What was there to be read when a clear began is gone when it ends, also where the value had only
+// just been set.
+func TestAClearComesAfterWhatWasReadBefore(t *testing.T) {
+	t.Parallel()
+	shared := newSharedMemory()
+	m := &member{T: t, memoryRemote: shared.connect()}
+	g, err := NewShared(Config{}, m.memoryRemote)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.group, m.texts = g, named(t, g, "texts", Options[string]{Codec: JSON[string]{}})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- g.Run(ctx) }()
+	<-m.running
+	for i := range 2000 {
+		value := strconv.Itoa(i)
+		together(2, func(n int) {
+			if n == 0 {
+				set(t, m.texts, "k", value)
+				return
+			}
+			for {
+				if got, _ := m.texts.Get("k"); got == value {
+					break
+				}
+				runtime.Gosched()
+			}
+			m.texts.Clear()
+		})
+		for m.redis().Unsent > 0 {
+			runtime.Gosched()
+		}
+		if got, _, _ := m.texts.Lookup(t.Context(), "k"); got == value {
+			t.Errorf("%d: it is back", i)
+			break
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

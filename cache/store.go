@@ -162,15 +162,18 @@ func (s *store) set(e *entry, opts EntryOptions) error {
 	}
 	s.supersede(e.key)
 	e.tags = s.tags.take(opts.Tags)
-	err := s.put(e, s.lifeOf(s.clock.now(), opts))
+	var first func()
+	if !opts.Since.taken && s.shared() {
+		first = func() {
+			s.removals.key(e.key) // for what is on its way from the second tier
+			s.replace(e, opts.Tags)
+		}
+	}
+	err := s.putAfter(e, s.lifeOf(s.clock.now(), opts), first)
 	switch {
 	case opts.Since.taken && err == nil:
 		s.fill(e, opts.Since.snap, opts.Tags)
-	case opts.Since.taken || !s.shared(): // what was fetched and is not kept changes nothing elsewhere
-	case err == nil:
-		s.removals.key(e.key) // for what is on its way from the second tier
-		s.replace(e, opts.Tags)
-	default:
+	case err != nil && first != nil: // what was fetched and is not kept changes nothing elsewhere
 		s.removals.key(e.key)
 		s.forget(e.key)
 	}
@@ -179,7 +182,11 @@ func (s *store) set(e *entry, opts EntryOptions) error {
 
 // put stores e, whose tags are taken, with mu held. A value that is refused takes what its key
 // had along: it is not the key's value any more.
-func (s *store) put(e *entry, l life) error {
+func (s *store) put(e *entry, l life) error { return s.putAfter(e, l, nil) }
+
+// putAfter is put, and calls first before anybody can read the value: who clears what was read then
+// has the second tier clear it after it came there.
+func (s *store) putAfter(e *entry, l life, first func()) error {
 	s.present(e.key)
 	old, _ := s.table.GetIfPresent(e.key)
 	if e.bytes > s.limits.maxBytes {
@@ -209,6 +216,9 @@ func (s *store) put(e *entry, l life) error {
 	s.makeRoom(now, e.bytes)
 	s.order.enter(&e.node, was)
 	s.tags.stored(e.tags)
+	if first != nil {
+		first()
+	}
 	s.table.Set(e.key, e)
 	s.curve.stored(e, old != nil)
 	return nil

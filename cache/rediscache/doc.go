@@ -31,9 +31,11 @@
 //
 // # When the server fails
 //
-// A lookup waits [Config.LookupTimeout] at most. After [breakerFailures] failures in a row nobody
-// waits any more: lookups fail at once until a probe, which no caller waits for, was answered as
-// fast as a lookup must be. BenchmarkOutage says what each fault costs callers.
+// A lookup waits [Config.LookupTimeout] at most, or what [cache.Patience] says, as it does for a few
+// loads at a time that would otherwise be made twice. After [breakerFailures] failures in a row, which
+// answers that come late do not interrupt, nobody waits any more: lookups fail at once until a probe,
+// which no caller waits for, was answered as fast as a lookup must be. BenchmarkOutage says what each
+// fault costs callers.
 //
 // The feed is a subscription on a connection of its own. Twice a second a message is sent to
 // oneself through it: it lives while these come back in time, so that a server that accepts and

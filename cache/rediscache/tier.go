@@ -129,6 +129,7 @@ func (t *Tier) do(ctx context.Context, timeout time.Duration, commands func(b ru
 	}
 	bounded, cancel := context.WithTimeout(ctx, max(timeout, cache.Patience(ctx)))
 	defer cancel()
+	began := time.Now()
 	results := (*client).DoMulti(bounded, commands((*client).B())...)
 	for _, r := range results {
 		err := r.Error()
@@ -141,7 +142,9 @@ func (t *Tier) do(ctx context.Context, timeout time.Duration, commands func(b ru
 		t.fail(err)
 		return nil, fmt.Errorf("%w: %w", cache.ErrRemoteUnavailable, err)
 	}
-	t.breaker.RecordSuccess()
+	if time.Since(began) <= timeout { // what came late says nothing for it
+		t.breaker.RecordSuccess()
+	}
 	return results, nil
 }
 
