@@ -25,7 +25,7 @@ const (
 	maxMoved = 16
 	// leasePatience is how long a load waits for the second tier when that did not answer at once, as
 	// when the machine is busy: what is loaded twice takes longer. At most maxPatient wait so.
-	leasePatience = 500 * time.Millisecond
+	leasePatience = 400 * time.Millisecond
 	maxPatient    = 4
 	// sendPatience is how long a load waits until what its own process changed of the key was sent.
 	sendPatience = 5 * time.Millisecond
@@ -47,9 +47,10 @@ func (s *store) claim(ctx context.Context, f *flight) error {
 			return s.joinLate(ctx, f, newer)
 		}
 		s.tier.awaitSent(ctx, id)
+		patient := context.WithValue(ctx, patienceKey{}, time.Now().Add(leasePatience))
 		s.ask(ctx, f)
 		if leasing && f.found == nil && !s.usable(f) {
-			s.tier.patiently(ctx, id, func(ctx context.Context) { s.ask(ctx, f) })
+			s.tier.patiently(id, func() { s.ask(patient, f) })
 		}
 		if f.found != nil && followed {
 			s.tier.counts.followed.Add(1)
@@ -57,7 +58,7 @@ func (s *store) claim(ctx context.Context, f *flight) error {
 		if f.found != nil || !leasing || !s.usable(f) {
 			break
 		}
-		holder, err := s.tier.contest(ctx, leaser, id, s.names(f.opts.Tags), f.snap)
+		holder, err := s.tier.contest(patient, leaser, id, s.names(f.opts.Tags), f.snap)
 		if err != nil || f.snap.lease != "" {
 			break // loads it
 		}
@@ -78,12 +79,12 @@ func (s *store) claim(ctx context.Context, f *flight) error {
 func (s *store) usable(f *flight) bool { return f.snap.usable(f.key, f.opts.Tags, s.clock.now()) }
 
 // patiently asks the second tier once more, unless it is known not to be there.
-func (t *tier) patiently(ctx context.Context, id string, ask func(context.Context)) {
-	if !t.askable(id) || ctx.Err() != nil {
+func (t *tier) patiently(id string, ask func()) {
+	if !t.askable(id) {
 		return
 	}
 	if t.patient.Add(1) <= maxPatient {
-		ask(context.WithValue(ctx, patienceKey{}, leasePatience))
+		ask()
 	}
 	t.patient.Add(-1)
 }
@@ -148,7 +149,6 @@ func awaitLanding(ctx context.Context, wake <-chan landing, left time.Duration) 
 // waited for: what comes of it would be of no use.
 func (t *tier) contest(ctx context.Context, by Leaser, id string, names []string, snap *snapshot) (RemoteHolder, error) {
 	ask := RemoteLease{Key: id, Since: snap.version, Lease: newLease(snap.key, names, snap.generations), TTL: leaseTime}
-	ctx = context.WithValue(ctx, patienceKey{}, leasePatience) // it has just answered
 	holder, err := by.Lease(ctx, ask)
 	if err == nil && outOfDate(holder.Lease, ask.Lease) {
 		ask.Over = holder.Lease

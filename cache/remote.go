@@ -63,8 +63,8 @@ type patienceKey struct{}
 // Patience is how long a [Remote] may take to answer a call with this context, where that is longer
 // than usual; zero where it is not.
 func Patience(ctx context.Context) time.Duration {
-	d, _ := ctx.Value(patienceKey{}).(time.Duration)
-	return d
+	until, _ := ctx.Value(patienceKey{}).(time.Time)
+	return max(time.Until(until), 0)
 }
 
 // RemoteView is what a second tier had at one moment.
