@@ -17,7 +17,8 @@ import (
 // message. A value of a loader was fetched when the loader was entered, so an invalidation during a
 // load must win. Nobody waits for a write: one that is under way, until its message is delivered, may
 // come after what another process writes or invalidates meanwhile, but not after what its own process
-// does later. That a value is missing is never wrong.
+// does later. What another process invalidates or replaces may leave what was fetched since its call.
+// That a value is missing is never wrong.
 
 // kind is what an event does to a key.
 type kind int
@@ -41,6 +42,7 @@ type event struct {
 	call, end    int64
 	delivered    int64 // when all others have heard of it
 	own          bool  // whether the process that looks did it
+	ends         alive // what an invalidation or a write ends
 }
 
 // history records events. Its clock orders them.
@@ -105,6 +107,43 @@ func (a alive) with(i int) alive {
 	return a
 }
 
+func (a alive) without(b alive) alive {
+	for i := range a {
+		a[i] &^= b[i]
+	}
+	return a
+}
+
+// number gives the values of a history small numbers, in place, and says of each invalidation and
+// write what it ends: of the process that looks all, of another what was not fetched since.
+func number(t *testing.T, seen []event) {
+	t.Helper()
+	numbers, fetched := map[int]int{}, map[int]int64{}
+	for i := range seen {
+		e := &seen[i]
+		if e.kind == killed {
+			continue
+		}
+		if _, ok := numbers[e.value]; !ok {
+			numbers[e.value] = len(numbers)
+		}
+		if e.value = numbers[e.value]; e.kind == born {
+			fetched[e.value] = e.call
+		}
+	}
+	if len(numbers) > 64*len(alive{}) {
+		t.Fatalf("%d values in one history, too many for the model", len(numbers))
+	}
+	for i := range seen {
+		e := &seen[i]
+		for n := range len(numbers) {
+			if at, ok := fetched[n]; e.own || !ok || at < e.call {
+				e.ends = e.ends.with(n)
+			}
+		}
+	}
+}
+
 // view is what a process may see of a key.
 type view struct {
 	alive
@@ -118,12 +157,12 @@ func (v view) step(e event) (bool, view) {
 	case born:
 		v.alive = v.with(e.value)
 	case wrote:
-		v.alive = alive{}.with(e.value)
+		v.alive = v.without(e.ends).with(e.value)
 		if e.own {
 			v.latest = e.value
 		}
 	case killed:
-		v.alive = alive{}
+		v.alive = v.without(e.ends)
 		if e.own {
 			v.latest = -1
 		}
@@ -150,19 +189,11 @@ func (h *history) check(t *testing.T, processes, keys int) []event {
 	for p := range processes {
 		for k := range keys {
 			seen := h.seen(p, k)
-			numbers := map[int]int{}
+			numbered := slices.Clone(seen)
+			number(t, numbered)
 			var ops []porcupine.Operation
-			for _, e := range seen {
-				if e.kind != killed {
-					if _, ok := numbers[e.value]; !ok {
-						numbers[e.value] = len(numbers)
-					}
-					e.value = numbers[e.value]
-				}
+			for _, e := range numbered {
 				ops = append(ops, porcupine.Operation{ClientId: e.process, Input: e, Call: e.call, Return: e.end})
-			}
-			if len(numbers) > 64*len(alive{}) {
-				t.Fatalf("%d values in one history, too many for the model", len(numbers))
 			}
 			switch porcupine.CheckOperationsTimeout(promise, ops, time.Minute) {
 			case porcupine.Illegal:
@@ -230,6 +261,18 @@ func TestPromise(t *testing.T) {
 			{kind: wrote, call: 1, end: 2, delivered: 9},
 			{kind: killed, call: 3, end: 4, delivered: 9},
 			{kind: yielded, call: 10, end: 11},
+		}, false},
+		{"loaded by another after its invalidation, seen late", []event{
+			{kind: born, call: 1, end: 1}, {kind: killed, process: 1, call: 2, end: 3, delivered: 9},
+			{kind: born, process: 1, call: 4, end: 4, value: 1}, {kind: yielded, call: 5, end: 6},
+			{kind: yielded, call: 10, end: 11, value: 1},
+		}, true},
+		{"loaded by another before its invalidation", []event{
+			{kind: born, process: 1, call: 1, end: 1}, {kind: killed, process: 1, call: 2, end: 3, delivered: 9},
+			{kind: yielded, call: 10, end: 11},
+		}, false},
+		{"loaded by another before an own invalidation", []event{
+			{kind: born, process: 1, call: 1, end: 1}, {kind: killed, call: 2, end: 3, delivered: 9}, {kind: yielded, call: 4, end: 5},
 		}, false},
 		{"back and forth", []event{
 			{kind: wrote, call: 1, end: 2},
