@@ -19,7 +19,7 @@ const module = "github.com/sentientcore/upshift"
 // the lines above its own, never its siblings. Nothing runs back up.
 const layers = `
 internal/conf internal/run internal/netaddr internal/pgtest internal/redistest web
-profiler cache cache/diskcache cache/rediscache cache/semantic memory balancer balancer/sim postgres
+profiler profiler/capture cache cache/diskcache cache/rediscache cache/semantic memory balancer balancer/sim postgres
 metrics balancer/replay
 gateway alert
 advisor
@@ -39,6 +39,8 @@ var serverOnly = map[string][]string{
 	"github.com/goccy/go-yaml":         {"internal/conf"},
 	"github.com/jackc/pgx":             {"postgres", "internal/pgtest", "demo"},
 	"github.com/redis/rueidis":         {"cache/rediscache"},
+	"github.com/google/pprof":          {"profiler/capture"},
+	"github.com/felixge/fgprof":        {"profiler/capture"},
 }
 
 func TestLayering(t *testing.T) {
