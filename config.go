@@ -20,6 +20,7 @@ import (
 	"github.com/sentientcore/upshift/metrics"
 	"github.com/sentientcore/upshift/postgres"
 	"github.com/sentientcore/upshift/profiler"
+	"github.com/sentientcore/upshift/profiler/capture"
 )
 
 // Config is the configuration of the whole: one section for each part, that part's own
@@ -76,6 +77,8 @@ type ProfilerConfig struct {
 	// Enabled turns recording on; it can be turned on and off at run time too.
 	Enabled bool `conf:"enabled"`
 	profiler.Config
+	// Capture is how profiles are captured, while Enabled.
+	Capture capture.Config `conf:"capture"`
 }
 
 // MetricsConfig is the section metrics.
@@ -126,6 +129,7 @@ func (c Config) WithDefaults() Config {
 	c.Memory.Config = c.Memory.Config.WithDefaults()
 	c.LoadBalancer.Config = c.LoadBalancer.Config.WithDefaults()
 	c.Profiler.Config = c.Profiler.Config.WithDefaults()
+	c.Profiler.Capture = c.Profiler.Capture.WithDefaults()
 	c.Metrics.Config = c.Metrics.Config.WithDefaults()
 	c.Thresholds = c.Thresholds.WithDefaults()
 	c.Alerts = c.Alerts.WithDefaults()
@@ -139,7 +143,7 @@ func (c Config) Validate() error {
 	return errors.Join(
 		c.validateDataDir(),
 		c.Cache.Validate(), c.Database.Validate(), c.Memory.Validate(), c.LoadBalancer.Validate(),
-		c.Profiler.Validate(), c.Metrics.Validate(), c.Thresholds.Validate(), c.Alerts.Validate(),
+		c.Profiler.Validate(), c.Profiler.Capture.Validate(), c.Metrics.Validate(), c.Thresholds.Validate(), c.Alerts.Validate(),
 		c.Gateway.Validate(), c.API.Validate(),
 		c.validateAddresses(), c.validateAlerts(), c.validateRedis(), c.validateDisk(),
 	)

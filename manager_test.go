@@ -119,8 +119,8 @@ func TestAnswersOnBothDoors(t *testing.T) {
 		}
 	}
 	want := []string{
-		"state", "metrics", "memory", "cache", "load_balancer", "alerts", "api", "heartbeat", "memory_loop", "cache_loop",
-		"api_listener", "local_listener", "gateway",
+		"state", "metrics", "memory", "cache", "load_balancer", "captures", "alerts", "api", "heartbeat", "memory_loop",
+		"cache_loop", "api_listener", "local_listener", "gateway",
 	}
 	if !slices.Equal(names, want) {
 		t.Errorf("parts in floor order: got %v, want %v", names, want)

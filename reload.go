@@ -55,8 +55,10 @@ func (m *Manager) apply(next Config) error {
 	if err := needsRestart(now, next); err != nil {
 		return err
 	}
-	errs := []error{m.Memory.Apply(next.Memory.Config), m.Gateway.Apply(next.Gateway)}
-	if now.Profiler != next.Profiler { // else what was switched at run time stays
+	errs := []error{
+		m.Memory.Apply(next.Memory.Config), m.Gateway.Apply(next.Gateway), m.Captures.Apply(next.Profiler.Capture),
+	}
+	if now.Profiler.Enabled != next.Profiler.Enabled || now.Profiler.Config != next.Profiler.Config { // else what was switched at run time stays
 		errs = append(errs, m.Profiler.Apply(next.Profiler.Config))
 		m.Profiler.SetEnabled(next.Profiler.Enabled)
 	}

@@ -26,6 +26,7 @@ import (
 	"github.com/sentientcore/upshift/metrics"
 	"github.com/sentientcore/upshift/postgres"
 	"github.com/sentientcore/upshift/profiler"
+	"github.com/sentientcore/upshift/profiler/capture"
 )
 
 // Manager builds every part from one [Config], starts them in floor order and stops
@@ -42,11 +43,12 @@ type Manager struct {
 	// Registry gathers the instruments of all parts: what /metrics shows.
 	Registry *prometheus.Registry
 
-	// Metrics, Alerts and API hold files or need them: Start makes them, and they
-	// are nil before it.
-	Metrics *metrics.Store
-	Alerts  *alert.Engine
-	API     *api.Server
+	// Metrics, Alerts, Captures and API hold files or need them: Start makes them, and
+	// they are nil before it.
+	Metrics  *metrics.Store
+	Alerts   *alert.Engine
+	Captures *capture.Recorder
+	API      *api.Server
 
 	applying sync.Mutex // one Reload or Apply at a time
 	collab   Collaborators

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sentientcore/upshift/profiler"
+	"github.com/sentientcore/upshift/profiler/capture"
 )
 
 const slowestShown = 10
@@ -21,10 +22,12 @@ type ProfilerSummary struct {
 	Slowest []profiler.FunctionStats `json:"slowest"`
 	// Resources is the system now.
 	Resources CurrentPoint `json:"resources"`
+	// Captures describes the captures of profiles.
+	Captures capture.Stats `json:"captures"`
 }
 
 func (s *Server) profilerSummary(ctx context.Context, _ *none) (*answer[ProfilerSummary], error) {
-	v := ProfilerSummary{Slowest: []profiler.FunctionStats{}}
+	v := ProfilerSummary{Slowest: []profiler.FunctionStats{}, Captures: s.parts.Captures.Stats()}
 	var err error
 	if v.Resources, err = s.Current(ctx); err != nil {
 		return nil, s.internal("read metrics", err)

@@ -36,7 +36,7 @@ func realParts(tb testing.TB) Parts {
 	gw, err := gateway.New(gateway.Config{}, gateway.Parts{Pool: pool, Cache: group, Profiler: prof})
 	must(tb, err)
 	return Parts{
-		Metrics: store, Pool: pool, Cache: group, Memory: mem, Profiler: prof, Alerts: engine, Gateway: gw,
+		Metrics: store, Pool: pool, Cache: group, Memory: mem, Profiler: prof, Alerts: engine, Gateway: gw, Captures: realCaptures(tb),
 		Reload:   func(context.Context) error { return nil },
 		Settings: func() []Setting { return []Setting{{Key: "cache.max_size", Value: "1000", Origin: "default"}} },
 	}

@@ -90,6 +90,12 @@ func (rt Route) creating() Route {
 	return rt
 }
 
+// accepting answers 202 on success: the work goes on.
+func (rt Route) accepting() Route {
+	rt.status = http.StatusAccepted
+	return rt
+}
+
 func (rt Route) check() error {
 	switch {
 	case rt.Role < Open || rt.Role > Admin:

@@ -26,6 +26,7 @@ import (
 	"github.com/sentientcore/upshift/metrics"
 	"github.com/sentientcore/upshift/postgres"
 	"github.com/sentientcore/upshift/profiler"
+	"github.com/sentientcore/upshift/profiler/capture"
 )
 
 // Parts is what the API shows and acts upon. DataDir must be set; every other field may
@@ -36,6 +37,7 @@ type Parts struct {
 	Memory   *memory.Monitor
 	Postgres *postgres.Monitor
 	Profiler *profiler.Profiler
+	Captures *capture.Recorder
 	Metrics  *metrics.Store
 	Alerts   *alert.Engine
 	Gateway  *gateway.Gateway

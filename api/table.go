@@ -2,13 +2,14 @@ package api
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // table is everything that the admin plane answers, but for the dashboard's files.
 func (s *Server) table() []Route {
-	return append(append(s.tableOfParts(), s.tableOfSystem()...), s.tableOutside()...)
+	return slices.Concat(s.tableOfParts(), s.tableOfCaptures(), s.tableOfSystem(), s.tableOutside())
 }
 
 func (s *Server) tableOfParts() []Route {
@@ -49,6 +50,20 @@ func (s *Server) tableOfParts() []Route {
 		on(put("/profiler"), Operator, "Switch the profiler or change its threshold", s.profilerSet),
 		on(remove("/profiler/functions"), Operator, "Forget every function", s.profilerClear),
 		on(remove("/profiler/functions/{name}"), Operator, "Forget one function", s.profilerClearOne),
+	}
+}
+
+func (s *Server) tableOfCaptures() []Route {
+	data := serve(get("/profiler/captures/{id}"), Viewer, "A capture as a file in pprof's format, or an execution trace", s.captureData)
+	data.Path = base + data.Path
+	return []Route{
+		on(get("/profiler/captures"), Viewer, "Captured profiles, newest first", s.captureList),
+		on(post("/profiler/captures"), Operator, "Capture a profile of this process or of a target", s.captureStart).accepting(),
+		data,
+		on(get("/profiler/captures/{id}/flamegraph"), Viewer, "A capture as a tree of calls", s.captureFlamegraph),
+		on(get("/profiler/captures/{id}/top"), Viewer, "A capture by function", s.captureTop),
+		on(get("/profiler/captures/{id}/diff"), Viewer, "What changed since another capture, with a verdict", s.captureDiff),
+		on(remove("/profiler/captures/{id}"), Operator, "Remove a capture", s.captureRemove),
 	}
 }
 

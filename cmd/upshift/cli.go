@@ -24,6 +24,7 @@ type grammar struct {
 	Serve      serveCmd      `cmd:"" help:"Run the gateway, the API and the dashboard."`
 	Demo       demoCmd       `cmd:"" help:"Run a small RAG system with real traffic and planted faults. Needs no set-up."`
 	Status     statusCmd     `cmd:"" help:"Show the health of a running server. Exit code 3 when it is unhealthy."`
+	Profile    profileCmd    `cmd:"" help:"Capture a profile of a running server, or of a service behind it, and show where it went."`
 	Replay     replayCmd     `cmd:"" help:"Play recorded traffic through every strategy of the balancer. Exit code 3 when the record cannot tell."`
 	Config     configCmd     `cmd:"" help:"Show or check the configuration."`
 	Token      tokenCmd      `cmd:"" help:"Make, list and revoke tokens of the API."`
