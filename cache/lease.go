@@ -155,6 +155,8 @@ func (t *tier) contest(ctx context.Context, by Leaser, id string, names []string
 		holder, err = by.Lease(ctx, ask)
 	}
 	switch {
+	case err == ErrRemoteUnavailable: //nolint:errorlint // the bare error: nobody was asked
+		t.counts.errors.Add(1)
 	case err != nil:
 		t.counts.errors.Add(1)
 		t.giveBack(id, ask.Lease, landedFailed) // it may have been given all the same

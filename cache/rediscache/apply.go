@@ -22,8 +22,26 @@ type batch struct {
 
 // Apply implements [cache.Remote]. Others read again when they hear of an operation, so they hear
 // after it is done. Where the server keeps the order, the message goes right behind: when the
-// operation fails nevertheless, the others forget for nothing.
+// operation fails nevertheless, the others forget for nothing. Values are not sent to a server that
+// refuses writes.
 func (t *Tier) Apply(ctx context.Context, ops []cache.RemoteOp) []error {
+	why := t.held()
+	if why == nil {
+		return t.apply(ctx, ops)
+	}
+	rest, at, errs := holdBack(ops, why)
+	if len(rest) == 0 {
+		return errs
+	}
+	for i, err := range t.apply(ctx, rest) {
+		if errs[at[i]] == nil {
+			errs[at[i]] = err
+		}
+	}
+	return errs
+}
+
+func (t *Tier) apply(ctx context.Context, ops []cache.RemoteOp) []error {
 	errs := make([]error, len(ops))
 	var sent batch
 	results, err := t.do(ctx, t.cfg.ApplyTimeout, func(b rueidis.Builder) []rueidis.Completed {
@@ -51,7 +69,9 @@ func (t *Tier) Apply(ctx context.Context, ops []cache.RemoteOp) []error {
 			refused = err
 		}
 	}
-	t.setRefused(refused)
+	if refused != nil || t.held() == nil {
+		t.setRefused(refused)
+	}
 	t.tell(ctx, messages, of, errs)
 	return errs
 }

@@ -90,3 +90,103 @@ func TestCluster(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+// slotOf is where a key of the package's is.
+func slotOf(t *testing.T, s member, key string) int {
+	t.Helper()
+	n, err := strconv.Atoi(must(t, s.Server, "CLUSTER", "KEYSLOT", "upshift:2:e:{answers/"+key+"}"))
+	check(t, err)
+	return n
+}
+
+// A slot moves to another server under way: what is in it is found there, and invalidations reach it.
+func TestClusterSlotMoves(t *testing.T) {
+	t.Parallel()
+	servers := []member{startMember(t), startMember(t), startMember(t)}
+	join(t, servers...)
+	url := "redis+cluster://" + servers[0].Addr()
+	a, b := connected(t, patient(url)), connected(t, patient(url))
+	a.get("moved", cache.EntryOptions{}, from("old"))
+	a.settled()
+	slot := slotOf(t, servers[0], "moved")
+	source, target := servers[slot*3/slots], servers[(slot*3/slots+1)%3]
+	from1, to := must(t, source.Server, "CLUSTER", "MYID"), must(t, target.Server, "CLUSTER", "MYID")
+	number := strconv.Itoa(slot)
+	must(t, target.Server, "CLUSTER", "SETSLOT", number, "IMPORTING", from1)
+	must(t, source.Server, "CLUSTER", "SETSLOT", number, "MIGRATING", to)
+	key := "upshift:2:e:{answers/moved}"
+	must(t, source.Server, "MIGRATE", "127.0.0.1", target.port, key, "0", "5000")
+	if got := b.get("moved", cache.EntryOptions{}, from("loader")); got != from("old") && got != from("loader") {
+		t.Errorf("while the slot moves: got %v", got)
+	}
+	for _, s := range []member{target, source, servers[(slot*3/slots+2)%3]} {
+		must(t, s.Server, "CLUSTER", "SETSLOT", number, "NODE", to)
+	}
+	a.answers.Delete("moved")
+	b.await("the deletion", func() bool { return !b.answers.Exists("moved") })
+	a.settled()
+	// The client learns of the move by the first refusal, within a second.
+	b.await("the deletion to be in the server", func() bool {
+		return b.get("moved", cache.EntryOptions{}, from("new")) == from("new")
+	})
+	a.shares(b)
+}
+
+// One of three servers is lost, the one that has neither the feed nor the generations: values of the
+// others are served, callers see nothing, and when it is back nothing is read that was invalidated.
+func TestClusterLosesAServer(t *testing.T) {
+	t.Parallel()
+	servers := []member{startMember(t), startMember(t), startMember(t)}
+	join(t, servers...)
+	seed := servers[0]
+	needed := map[int]bool{}
+	for _, key := range []string{"{upshift:2}", "upshift:2:g:g", "upshift:2:g:n:answers"} {
+		n, err := strconv.Atoi(must(t, seed.Server, "CLUSTER", "KEYSLOT", key))
+		check(t, err)
+		needed[n*3/slots] = true
+	}
+	lost := 0
+	for needed[lost] {
+		lost++
+	}
+	if lost == len(servers) {
+		t.Fatal("each server has something that all lookups need; name the cache of this test otherwise")
+	}
+	url := "redis+cluster://" + servers[(lost+1)%3].Addr()
+	a, b := connected(t, patient(url)), connected(t, patient(url))
+	var there, elsewhere []string
+	for i := range 30 {
+		key := "k" + strconv.Itoa(i)
+		if slotOf(t, seed, key)*3/slots == lost {
+			there = append(there, key)
+		} else {
+			elsewhere = append(elsewhere, key)
+		}
+		a.get(key, cache.EntryOptions{}, from("old"))
+	}
+	a.settled()
+	check(t, servers[lost].Kill())
+	for _, key := range there {
+		a.answers.Delete(key)
+		if got := a.get(key, cache.EntryOptions{}, from("loader")); got != from("loader") {
+			t.Errorf("%s: got %v", key, got)
+		}
+	}
+	served := 0
+	b.await("what others have", func() bool {
+		for _, key := range elsewhere {
+			if got := b.get(key, cache.EntryOptions{}, from("loader")); got == from("old") {
+				served++
+			}
+		}
+		return served > 0
+	})
+	check(t, servers[lost].Restart(t.Context()))
+	a.await("what was owed", func() bool { s := a.redis(); return s.Connected && s.Owed == 0 })
+	for _, key := range there {
+		if got := b.get(key, cache.EntryOptions{}, from("b")); got == from("old") {
+			t.Errorf("%s: got what was invalidated", key)
+		}
+	}
+	a.shares(b)
+}

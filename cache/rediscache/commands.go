@@ -82,7 +82,7 @@ func (t *Tier) Lookup(ctx context.Context, key string, names []string) (cache.Re
 			return view, err
 		}
 	}
-	if missing {
+	if missing && t.held() == nil {
 		ttl := generationTTL
 		if key == "" {
 			ttl = generationSlack

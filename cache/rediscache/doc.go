@@ -37,6 +37,9 @@
 // which no caller waits for, was answered as fast as a lookup must be. BenchmarkOutage says what each
 // fault costs callers.
 //
+// A server that refuses writes, as it is full or a replica, is read all the same. For [holdFor] after
+// a refusal no lease is asked for and no value sent; invalidations always are.
+//
 // The feed is a subscription on a connection of its own. Twice a second a message is sent to
 // oneself through it: it lives while these come back in time, so that a server that accepts and
 // does not answer is noticed as well as a closed connection, at the latest after [feedTimeout].
@@ -59,6 +62,8 @@
 // of the one before, what was invalidated in the ten seconds before the feed was lost is
 // invalidated again, by each process that did it or heard of it, before it reads; a server that was
 // started again from what it had on disk is believed nothing. In a cluster only the loss of the
-// server that carries the feed is noticed so; for the others the times to live bound what comes of
-// it, and a message that is lost between servers without a connection breaking is not noticed.
+// server that carries the feed is noticed so. When another comes back empty, nothing that was invalidated
+// is read; when its replica takes over, or it comes back with an old copy, what was invalidated last
+// may be, until its time is over: a short TTL bounds that. While it is away, lookups of what it has fail,
+// and all do where it has the generation of the cache or of a tag. A message that is lost between servers without a connection breaking is not noticed.
 package rediscache

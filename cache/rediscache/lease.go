@@ -51,6 +51,9 @@ func (t *Tier) leaseKey(key string) string { return t.cfg.Prefix + ":" + layout 
 
 // Lease implements [cache.Leaser].
 func (t *Tier) Lease(ctx context.Context, ask cache.RemoteLease) (cache.RemoteHolder, error) {
+	if t.held() != nil {
+		return cache.RemoteHolder{}, cache.ErrRemoteUnavailable
+	}
 	results, err := t.do(ctx, t.cfg.LookupTimeout, func(b rueidis.Builder) []rueidis.Completed {
 		return []rueidis.Completed{
 			b.Eval().Script(scriptLease).Numkeys(2).Key(t.valueKey(ask.Key), t.leaseKey(ask.Key)).

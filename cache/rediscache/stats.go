@@ -43,6 +43,9 @@ func (t *Tier) setDown(err error) {
 
 // setRefused keeps what the server said to writes; nil when it took them.
 func (t *Tier) setRefused(err error) {
+	if refusesWrites(err) {
+		defer t.heldUntil.Store(time.Now().Add(holdFor).UnixNano())
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.refused = err

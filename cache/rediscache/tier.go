@@ -34,6 +34,8 @@ type Tier struct {
 	breaker circuitbreaker.CircuitBreaker[any]
 	client  atomic.Pointer[rueidis.Client]
 	feed    feedState
+	// heldUntil is when writes are tried again, in nanoseconds since 1970.
+	heldUntil atomic.Int64
 
 	mu    sync.Mutex // guards the fields below
 	stats cache.RedisStats
