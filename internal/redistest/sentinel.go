@@ -13,7 +13,7 @@ import (
 // a master that does not answer for half a second as down. It is stopped when the test ends.
 func StartSentinel(tb TB, name string, master *Server) *Server {
 	tb.Helper()
-	s, err := startSentinel(context.Background(), name, master)
+	s, err := NewSentinel(context.Background(), name, master)
 	if errors.Is(err, ErrNoBinary) && os.Getenv("CI") == "" {
 		tb.Skip(err)
 	}
@@ -29,7 +29,8 @@ func StartSentinel(tb TB, name string, master *Server) *Server {
 	return s
 }
 
-func startSentinel(ctx context.Context, name string, master *Server) (*Server, error) {
+// NewSentinel is StartSentinel without a test. ctx bounds the start only. Stop it in the end.
+func NewSentinel(ctx context.Context, name string, master *Server) (*Server, error) {
 	bin, err := findBinary()
 	if err != nil {
 		return nil, err
