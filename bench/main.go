@@ -16,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/sentientcore/upshift/bench/diskload"
 	"github.com/sentientcore/upshift/bench/gcload"
 	"github.com/sentientcore/upshift/bench/leakload"
 	"github.com/sentientcore/upshift/bench/node"
@@ -50,6 +51,8 @@ func asRole(ctx context.Context, args []string) int {
 	switch kind, last := args[0], args[len(args)-1]; kind {
 	case "gcload":
 		err = gcload.Run(ctx, args[1:], os.Stdout)
+	case "diskload":
+		err = diskload.Run(ctx, args[1:], os.Stdin, os.Stdout)
 	case "leakload":
 		err = leakload.Run(args[1:], os.Stdout)
 	case "cache":
