@@ -131,3 +131,59 @@ func TestClusterSlotMoves(t *testing.T) {
 	})
 	a.shares(b)
 }
+
+// One of three servers is lost, the one that has neither the feed nor the generations: values of the
+// others are served, callers see nothing, and when it is back nothing is read that was invalidated.
+func TestClusterLosesAServer(t *testing.T) {
+	t.Parallel()
+	servers := []member{startMember(t), startMember(t), startMember(t)}
+	join(t, servers...)
+	seed := servers[0]
+	needed := map[int]bool{}
+	for _, key := range []string{"{upshift:2}", "upshift:2:g:g", "upshift:2:g:n:answers"} {
+		n, err := strconv.Atoi(must(t, seed.Server, "CLUSTER", "KEYSLOT", key))
+		check(t, err)
+		needed[n*3/slots] = true
+	}
+	lost := 0
+	for needed[lost] {
+		lost++
+	}
+	if lost == len(servers) {
+		t.Fatal("each server has something that all lookups need; name the cache of this test otherwise")
+	}
+	url := "redis+cluster://" + servers[(lost+1)%3].Addr()
+	a, b := connected(t, patient(url)), connected(t, patient(url))
+	var there, elsewhere []string
+	for i := range 30 {
+		key := "k" + strconv.Itoa(i)
+		if slotOf(t, seed, key)*3/slots == lost {
+			there = append(there, key)
+		} else {
+			elsewhere = append(elsewhere, key)
+		}
+		a.get(key, cache.EntryOptions{}, from("old"))
+	}
+	a.settled()
+	check(t, servers[lost].Kill())
+	for _, key := range elsewhere {
+		b.await("the connection", func() bool { return b.redis().Connected })
+		if got := b.get(key, cache.EntryOptions{}, from("loader")); got != from("old") {
+			t.Errorf("%s, of a server that is there: got %v", key, got)
+		}
+	}
+	for _, key := range there {
+		a.answers.Delete(key)
+		if got := a.get(key, cache.EntryOptions{}, from("loader")); got != from("loader") {
+			t.Errorf("%s: got %v", key, got)
+		}
+	}
+	check(t, servers[lost].Restart(t.Context()))
+	a.await("what was owed", func() bool { s := a.redis(); return s.Connected && s.Owed == 0 })
+	for _, key := range there {
+		if got := b.get(key, cache.EntryOptions{}, from("b")); got == from("old") {
+			t.Errorf("%s: got what was invalidated", key)
+		}
+	}
+	a.shares(b)
+}

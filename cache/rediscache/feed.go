@@ -20,6 +20,8 @@ const (
 	feedTimeout = 1500 * time.Millisecond
 	// infoEvery is the number of messages between two looks at the server's figures.
 	infoEvery = 10
+	// publishTries is how many servers of a cluster are asked to pass such a message on.
+	publishTries = 4
 )
 
 var (
@@ -149,7 +151,14 @@ func (w *watcher) beat(ctx context.Context) {
 	bounded, cancel := context.WithTimeout(ctx, beatEvery)
 	defer cancel()
 	began := time.Now()
-	err := w.data.Do(bounded, w.data.B().Publish().Channel(w.selfChannel()).Message(text).Build()).Error()
+	publish := func() error {
+		return w.data.Do(bounded, w.data.B().Publish().Channel(w.selfChannel()).Message(text).Build()).Error()
+	}
+	err := publish()
+	// In a cluster the client has any server pass it on; one that is away says nothing of the feed.
+	for tries := 1; broken(err) && !w.ordered && tries < publishTries; tries++ {
+		err = publish()
+	}
 	switch {
 	case ctx.Err() != nil:
 		return

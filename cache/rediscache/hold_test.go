@@ -62,4 +62,3 @@ func calls(t *testing.T, stats, command string) int {
 	check(t, err)
 	return n
 }
-
