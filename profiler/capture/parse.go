@@ -36,10 +36,22 @@ func Parse(data []byte) (*profile.Profile, error) {
 	if err := p.CheckValid(); err != nil {
 		return nil, fmt.Errorf("capture: corrupt profile: %w", err)
 	}
+	return p, checkNames(p)
+}
+
+// checkNames refuses a profile whose values cannot be told apart by name.
+func checkNames(p *profile.Profile) error {
 	if len(p.SampleType) == 0 {
-		return nil, errors.New("capture: corrupt profile: it measures nothing")
+		return errors.New("capture: corrupt profile: it measures nothing")
 	}
-	return p, nil
+	seen := map[string]bool{"": true}
+	for _, t := range p.SampleType {
+		if seen[t.Type] {
+			return fmt.Errorf("capture: corrupt profile: a value has no name of its own (%q)", clip(t.Type))
+		}
+		seen[t.Type] = true
+	}
+	return nil
 }
 
 // valueIndex finds the value of samples that p is about: the named one, or the profile's default,
