@@ -148,11 +148,11 @@
 //
 // So a process sees of a key: a value that was set or loaded, and not replaced or invalidated since;
 // what the process itself did counts from when the call returned, what another did at the latest when
-// its message has come. A value was loaded when its loader was entered, whatever comes after that
-// wins. As nobody waits for a write, of two that different processes make at the same time, until
-// their messages have come, the one that reaches the second tier later stays. That a value is missing
-// is never wrong. The tests of package rediscache have porcupine check this on random histories with
-// faults.
+// its message has come, and until then it may see either. A value was loaded when its loader was
+// entered, whatever comes after that wins. As nobody waits for a write, of two that different processes
+// make at the same time, until their messages have come, the one that reaches the second tier later
+// stays. That a value is missing is never wrong. The tests of package rediscache have porcupine check
+// this on random histories with faults.
 //
 // Package diskcache is a second tier that is not shared: a directory, which one process has again
 // after a restart. There is one second tier or none.
