@@ -155,11 +155,11 @@ func sharedCache(ctx context.Context, url string) (_ *cache.Cache[string], stop 
 		return nil, nil, err
 	}
 	running, cancel := context.WithCancel(ctx)
-	done := make(chan error, 1)
-	go func() { done <- group.Run(running) }()
+	var ended sync.WaitGroup
+	ended.Go(func() { _ = group.Run(running) }) // it returns nil when its context ends
 	stop = func() {
 		cancel()
-		<-done // it ends with its context
+		ended.Wait()
 	}
 	err = await(ctx, "the connection to the server", func() bool { return group.Stats().Redis.Connected })
 	if err != nil {

@@ -144,8 +144,8 @@ func (l *load) second(ctx context.Context) (percent float64, err error) {
 	for range workers {
 		all.Go(func() {
 			for ctx.Err() == nil {
-				key := strconv.Itoa(rand.IntN(l.entries)) //nolint:gosec // a load, no secret
-				if rand.IntN(freshPart) == 0 {            //nolint:gosec // likewise
+				key := strconv.Itoa(rand.IntN(l.entries))
+				if rand.IntN(freshPart) == 0 {
 					key = "fresh/" + strconv.FormatUint(rand.Uint64(), 36)
 				}
 				there, err := l.get(ctx, key)

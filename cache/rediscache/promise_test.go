@@ -49,12 +49,15 @@ func TestPromise(t *testing.T) {
 			{kind: yielded, call: 10, end: 11},
 		}, false},
 		{"loaded by another after its invalidation, seen late", []event{
-			{kind: born, call: 1, end: 1}, {kind: killed, process: 1, call: 2, end: 3, delivered: 9},
-			{kind: born, process: 1, call: 4, end: 4, value: 1}, {kind: yielded, call: 5, end: 6},
+			{kind: born, call: 1, end: 1},
+			{kind: killed, process: 1, call: 2, end: 3, delivered: 9},
+			{kind: born, process: 1, call: 4, end: 4, value: 1},
+			{kind: yielded, call: 5, end: 6},
 			{kind: yielded, call: 10, end: 11, value: 1},
 		}, true},
 		{"loaded by another before its invalidation", []event{
-			{kind: born, process: 1, call: 1, end: 1}, {kind: killed, process: 1, call: 2, end: 3, delivered: 9},
+			{kind: born, process: 1, call: 1, end: 1},
+			{kind: killed, process: 1, call: 2, end: 3, delivered: 9},
 			{kind: yielded, call: 10, end: 11},
 		}, false},
 		{"loaded by another before an own invalidation", []event{
