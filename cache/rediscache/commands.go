@@ -43,7 +43,7 @@ func (t *Tier) valueKey(key string) string { return t.cfg.Prefix + ":" + layout 
 
 func (t *Tier) generationKey(name string) string { return t.cfg.Prefix + ":" + layout + ":g:" + name }
 
-// The channels have one hash tag, so that a cluster has them on one server.
+// The channels are those of plain PUBLISH, which the servers of a cluster pass on to each other.
 func (t *Tier) feedChannel() string { return "{" + t.cfg.Prefix + ":" + layout + "}:feed" }
 func (t *Tier) selfChannel() string { return t.feedChannel() + ":" + t.self }
 

@@ -61,9 +61,12 @@
 // the feed is back, the server is asked who it is: of the same run all is believed; of the replica
 // of the one before, what was invalidated in the ten seconds before the feed was lost is
 // invalidated again, by each process that did it or heard of it, before it reads; a server that was
-// started again from what it had on disk is believed nothing. In a cluster only the loss of the
-// server that carries the feed is noticed so. When another comes back empty, nothing that was invalidated
-// is read; when its replica takes over, or it comes back with an old copy, what was invalidated last
-// may be, until its time is over: a short TTL bounds that. While it is away, lookups of what it has fail,
-// and all do where it has the generation of the cache or of a tag. A message that is lost between servers without a connection breaking is not noticed.
+// started again from what it had on disk is believed nothing.
+//
+// In a cluster the servers pass messages on to each other, so the feed hangs on the one that it is
+// subscribed at, and only the loss of that one is noticed so. When another comes back empty,
+// nothing that was invalidated is read; when its replica takes over, or it comes back with an old
+// copy, what was invalidated last may be, until its time is over: a short TTL bounds that. While
+// it is away, lookups of what it has fail, and all do where it has the generation of the cache or
+// of a tag. A message that is lost between servers without a connection breaking is not noticed.
 package rediscache
