@@ -72,10 +72,7 @@ func upshift(maximum int64, bytes bool) (Cache, error) {
 		return Cache{}, err
 	}
 	return Cache{
-		Get: func(key string) bool {
-			_, ok := c.Get(key)
-			return ok
-		},
+		Get: found(c.Get),
 		Put: func(key string, of Item) {
 			price := of.Price
 			of.Bytes -= int64(len(key))
@@ -85,6 +82,14 @@ func upshift(maximum int64, bytes bool) (Cache, error) {
 		},
 		Close: nothing,
 	}, nil
+}
+
+// found is a lookup of which only counts whether there was a value.
+func found(get func(key string) (Item, bool)) func(key string) bool {
+	return func(key string) bool {
+		_, ok := get(key)
+		return ok
+	}
 }
 
 func otterSync(maximum int64, bytes bool) (Cache, error) {
@@ -98,10 +103,7 @@ func otterSync(maximum int64, bytes bool) (Cache, error) {
 		return Cache{}, err
 	}
 	return Cache{
-		Get: func(key string) bool {
-			_, ok := c.GetIfPresent(key)
-			return ok
-		},
+		Get:   found(c.GetIfPresent),
 		Put:   func(key string, of Item) { c.Set(key, of) },
 		Close: nothing,
 	}, nil
@@ -113,10 +115,7 @@ func theineWait(maximum int64, bytes bool) (Cache, error) {
 		return Cache{}, err
 	}
 	return Cache{
-		Get: func(key string) bool {
-			_, ok := c.Get(key)
-			return ok
-		},
+		Get: found(c.Get),
 		Put: func(key string, of Item) {
 			c.Set(key, of, costOf(of, bytes))
 			c.Wait()
@@ -144,10 +143,7 @@ func ristrettoWait(maximum int64, bytes bool) (Cache, error) {
 		return Cache{}, err
 	}
 	return Cache{
-		Get: func(key string) bool {
-			_, ok := c.Get(key)
-			return ok
-		},
+		Get: found(c.Get),
 		Put: func(key string, of Item) {
 			c.Set(key, of, costOf(of, bytes))
 			c.Wait()
@@ -162,10 +158,7 @@ func plainLRU(maximum int64, _ bool) (Cache, error) {
 		return Cache{}, err
 	}
 	return Cache{
-		Get: func(key string) bool {
-			_, ok := c.Get(key)
-			return ok
-		},
+		Get:   found(c.Get),
 		Put:   func(key string, of Item) { c.Add(key, of) },
 		Close: nothing,
 	}, nil
@@ -177,10 +170,7 @@ func twoQueue(maximum int64, _ bool) (Cache, error) {
 		return Cache{}, err
 	}
 	return Cache{
-		Get: func(key string) bool {
-			_, ok := c.Get(key)
-			return ok
-		},
+		Get:   found(c.Get),
 		Put:   func(key string, of Item) { c.Add(key, of) },
 		Close: nothing,
 	}, nil
