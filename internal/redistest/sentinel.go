@@ -14,19 +14,7 @@ import (
 func StartSentinel(tb TB, name string, master *Server) *Server {
 	tb.Helper()
 	s, err := NewSentinel(context.Background(), name, master)
-	if errors.Is(err, ErrNoBinary) && os.Getenv("CI") == "" {
-		tb.Skip(err)
-	}
-	if err != nil {
-		tb.Fatal(err)
-		return nil
-	}
-	tb.Cleanup(func() {
-		if err := s.Stop(); err != nil {
-			tb.Fatal(err)
-		}
-	})
-	return s
+	return ofTest(tb, s, err)
 }
 
 // NewSentinel is StartSentinel without a test. ctx bounds the start only. Stop it in the end.

@@ -39,6 +39,13 @@ type TB interface {
 func Start(tb TB, settings ...string) *Server {
 	tb.Helper()
 	s, err := StartServer(context.Background(), settings...)
+	return ofTest(tb, s, err)
+}
+
+// ofTest gives a test its server, which is stopped when the test ends, or ends the test: without
+// the program it is skipped, but not in CI.
+func ofTest(tb TB, s *Server, err error) *Server {
+	tb.Helper()
 	if errors.Is(err, ErrNoBinary) && os.Getenv("CI") == "" {
 		tb.Skip(err)
 	}
