@@ -56,7 +56,10 @@ func start(tb testing.TB, cfg Config) *process {
 		}
 	}
 	tb.Cleanup(p.stop)
-	p.await("the directory", func() bool { return p.disk().Open || p.disk().LastError != errNotOpen.Error() })
+	p.await("the directory", func() bool { // open and asked, or refused
+		s := p.disk()
+		return s.Open || s.LastError != "" && s.LastError != errNotOpen.Error()
+	})
 	return p
 }
 
