@@ -12,7 +12,10 @@ func modes(tb testing.TB) map[string]*Profiler {
 	tb.Helper()
 	off := newProfiler(tb, Config{})
 	off.SetEnabled(false)
-	return map[string]*Profiler{"on": newProfiler(tb, Config{Threshold: time.Hour}), "off": off, "nil": nil}
+	return map[string]*Profiler{
+		"on": newProfiler(tb, Config{Threshold: time.Hour}), "off": off, "nil": nil,
+		"counting": newProfiler(tb, Config{Threshold: time.Hour, TimeEvery: maxTimeEvery}),
+	}
 }
 
 func TestRecordingAllocatesNothing(t *testing.T) {
@@ -111,7 +114,7 @@ func BenchmarkFunctionStats(b *testing.B) {
 	p := newProfiler(b, Config{Threshold: time.Hour})
 	fn := p.lookup("f")
 	for range 10_000 {
-		fn.record(rand.Int64N(1e9), p.now())
+		fn.record(rand.Int64N(1e9), p.now(), 1)
 	}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -51,14 +51,15 @@ func (fn *function) bottleneck(p *Profiler, percentile float64) (Bottleneck, boo
 	s.Exemplars, s.RecentErrors = fn.exemplars()
 	q := percentile / 100
 	n, sum := c.tail(q)
+	all := float64(s.Calls) / float64(c.total) // calls for each timed one
 	b := Bottleneck{
 		FunctionStats:     s,
 		Percentile:        percentile,
 		PercentileSeconds: within(c.quantile(q)/1e9, s.MinSeconds, s.MaxSeconds),
-		SlowCalls:         n,
+		SlowCalls:         uint64(math.Round(float64(n) * all)),
 		SlowMeanSeconds:   within(sum/1e9/float64(n), s.MinSeconds, s.MaxSeconds),
 	}
-	b.ImpactSeconds = b.SlowMeanSeconds * float64(n)
+	b.ImpactSeconds = b.SlowMeanSeconds * float64(n) * all
 	b.Recommendations = b.advise(p.Threshold())
 	return b, true
 }

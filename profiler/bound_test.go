@@ -32,7 +32,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			for i := range DefaultMaxFunctions {
 				fn := p.lookup(fmt.Sprint("tenant-", i))
 				for d := int64(time.Millisecond); d < int64(100*time.Millisecond); d += d / 2 {
-					fn.record(d, p.now())
+					fn.record(d, p.now(), 1)
 				}
 			}
 		}

@@ -13,10 +13,10 @@ var errGoexit = errors.New("runtime.Goexit")
 // Call is a call in progress. It is a small value; end it once, by [Call.End] or
 // [Call.Done], from any goroutine. The zero Call records nothing.
 type Call struct {
-	p     *Profiler
-	fn    *function
-	start int64
-	frame *frame
+	fn     *function
+	start  int64
+	frame  *frame
+	weight uint64 // the calls that it stands for, 0 if it is only counted
 }
 
 // Start begins a call of name. It does not nest: see [Profiler.StartContext].
@@ -24,33 +24,60 @@ func (p *Profiler) Start(name string) Call {
 	if p == nil || !p.enabled.Load() {
 		return Call{}
 	}
-	return Call{p: p, fn: p.lookup(name), start: p.now()}
+	return p.begin(name)
 }
+
+// begin is apart from Start so that a call not recorded costs no call.
+func (p *Profiler) begin(name string) Call { return p.lookup(name).begin() }
 
 // StartContext begins a call of name and returns a context to use inside it. Calls begun
 // with that context, or one made from it, are nested in this one: the time in which at
 // least one of them runs is not its self time. The pprof labels and trace id of ctx are
 // kept when the call is slow or fails. It allocates the context, and nothing when the
-// profiler is off.
+// profiler is off or the call is only counted ([Config.TimeEvery]); inside a timed call
+// every call is timed.
 func (p *Profiler) StartContext(ctx context.Context, name string) (context.Context, Call) {
 	if p == nil || !p.enabled.Load() {
 		return ctx, Call{}
 	}
-	f, call := p.push(ctx, p.lookup(name))
+	return p.lookup(name).beginIn(ctx)
+}
+
+// begin starts a call that does not nest.
+func (fn *function) begin() Call {
+	weight := uint64(1)
+	if every := fn.p.timeEvery.Load(); every > 1 {
+		if weight = fn.weigh(every, false); weight == 0 {
+			return Call{fn: fn}
+		}
+	}
+	return Call{fn: fn, start: fn.p.now(), weight: weight}
+}
+
+// beginIn starts a call that nests, unless it is only counted.
+func (fn *function) beginIn(ctx context.Context) (context.Context, Call) {
+	parent, _ := ctx.Value(frameKey{}).(*frame)
+	weight := uint64(1)
+	if every := fn.p.timeEvery.Load(); every > 1 {
+		if weight = fn.weigh(every, parent != nil); weight == 0 {
+			return ctx, Call{fn: fn}
+		}
+	}
+	f := &frame{Context: ctx, parent: parent}
+	call := fn.enter(f, weight)
 	return f, call
 }
 
-func (p *Profiler) push(ctx context.Context, fn *function) (*frame, Call) {
-	f := &frame{Context: ctx}
-	f.parent, _ = ctx.Value(frameKey{}).(*frame)
-	now := p.now()
+// enter starts the call of a frame.
+func (fn *function) enter(f *frame, weight uint64) Call {
+	now := fn.p.now()
 	f.parent.enter(now)
-	return f, Call{p: p, fn: fn, start: now, frame: f}
+	return Call{fn: fn, start: now, frame: f, weight: weight}
 }
 
 // End records the call. A non-nil err counts as a failure; its text is kept.
 func (c Call) End(err error) {
-	if c.fn != nil {
+	if c.fn != nil && (c.weight != 0 || err != nil) {
 		c.end(err, nil)
 	}
 }
@@ -88,31 +115,46 @@ func (c Call) leave(err error, returned bool, value any) {
 }
 
 func (c Call) end(err error, panicked any) {
-	end := c.p.now()
-	nanos := max(end-c.start, 0)
-	if c.frame != nil {
-		if covered := c.frame.close(end); covered > 0 {
-			c.fn.childNanos.Add(uint64(min(covered, nanos)))
-		}
-		c.frame.parent.leave(end)
-	}
-	c.fn.record(nanos, end)
-	if c.fn.name == OtherFunction {
-		c.p.overflowed.Add(1)
-	}
+	fn, p := c.fn, c.fn.p
 	failed := err != nil || panicked != nil
 	if failed {
-		c.fn.errors.Add(1)
+		fn.errors.Add(1)
 	}
-	if slow := nanos >= c.p.threshold.Load(); slow || failed {
+	if c.weight == 0 { // it was counted when it began
+		if failed {
+			c.keep(0, err, panicked)
+		}
+		return
+	}
+	end := p.now()
+	nanos := max(end-c.start, 0)
+	if c.frame != nil {
+		c.leaveFrame(nanos, end)
+	}
+	fn.record(nanos, end, c.weight)
+	if failed || nanos >= p.threshold.Load() {
 		c.keep(nanos, err, panicked)
 	}
 }
 
-// keep stores the call as an exemplar.
+// leaveFrame accounts for the calls nested in this one, and for this one in the outer.
+func (c Call) leaveFrame(nanos, end int64) {
+	if covered := c.frame.close(end); covered > 0 {
+		c.fn.childNanos.Add(uint64(min(covered, nanos)) * c.weight)
+	}
+	c.fn.nested.Add(1)
+	c.frame.parent.leave(end)
+}
+
+// keep stores the call as an exemplar. One that was only counted is not slow: nobody knows.
 func (c Call) keep(nanos int64, err error, panicked any) {
+	p := c.fn.p
+	start := c.start
+	if c.weight == 0 {
+		start = p.now()
+	}
 	e := Exemplar{
-		Time:     c.p.epoch.Add(time.Duration(c.start)),
+		Time:     p.epoch.Add(time.Duration(start)),
 		Seconds:  seconds(nanos),
 		Error:    errorText(err),
 		Panicked: panicked != nil || errors.Is(err, errGoexit),
@@ -124,8 +166,8 @@ func (c Call) keep(nanos int64, err error, panicked any) {
 		e.Labels = labelsOf(c.frame)
 		e.TraceID = traceIDOf(c.frame)
 	}
-	slow := nanos >= c.p.threshold.Load()
-	c.fn.keep(e, slow, err != nil || panicked != nil, int(c.p.maxExemplars.Load()))
+	slow := c.weight != 0 && nanos >= p.threshold.Load()
+	c.fn.keep(e, slow, err != nil || panicked != nil, int(p.maxExemplars.Load()))
 }
 
 type frameKey struct{}

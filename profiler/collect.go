@@ -12,6 +12,8 @@ var (
 		"Function names known.", nil, nil)
 	descOverflowed = prometheus.NewDesc("upshift_profiler_overflowed_calls_total",
 		"Calls counted under (other) because the bound on names was reached.", nil, nil)
+	descOverhead = prometheus.NewDesc("upshift_profiler_overhead_ratio",
+		"Share of one processor that recording calls takes.", nil, nil)
 	descDuration = prometheus.NewDesc("upshift_profiler_call_duration_seconds",
 		"Duration of calls; quantiles are of about the last minute.", []string{"function"}, nil)
 	descErrors = prometheus.NewDesc("upshift_profiler_call_errors_total",
@@ -23,7 +25,7 @@ var (
 // Describe implements prometheus.Collector, for a nil profiler too.
 func (p *Profiler) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descEnabled, descThreshold, descFunctions, descOverflowed, descDuration, descErrors, descSelf,
+		descEnabled, descThreshold, descFunctions, descOverflowed, descOverhead, descDuration, descErrors, descSelf,
 	} {
 		ch <- d
 	}
@@ -43,10 +45,12 @@ func (p *Profiler) Collect(ch chan<- prometheus.Metric) {
 		enabled = 1
 	}
 	fns := p.sorted()
+	s := p.Stats()
 	gauge(descEnabled, enabled)
-	gauge(descThreshold, p.Threshold().Seconds())
+	gauge(descThreshold, s.ThresholdSeconds)
 	gauge(descFunctions, float64(len(fns)))
-	ch <- prometheus.MustNewConstMetric(descOverflowed, prometheus.CounterValue, float64(p.overflowed.Load()))
+	gauge(descOverhead, s.OverheadRatio)
+	ch <- prometheus.MustNewConstMetric(descOverflowed, prometheus.CounterValue, float64(s.Overflowed))
 	for _, fn := range fns {
 		fn.collect(p, ch)
 	}

@@ -14,6 +14,7 @@ const (
 
 	maxMaxFunctions = 8192
 	maxMaxExemplars = 256
+	maxTimeEvery    = 1 << 16
 )
 
 // Config says what a [Profiler] keeps. The zero value means all defaults.
@@ -27,6 +28,9 @@ type Config struct {
 	// MaxExemplars bounds the slow calls kept for each function, and likewise the failed
 	// ones. Zero means 16, the most is 256.
 	MaxExemplars int `conf:"max_exemplars"`
+	// TimeEvery times one call in so many of a function, on average; the others are only
+	// counted, which costs about a tenth. Zero and 1 mean every call, the most is 65,536.
+	TimeEvery int `conf:"time_every"`
 }
 
 // WithDefaults returns c with its zero fields replaced by the defaults.
@@ -40,6 +44,9 @@ func (c Config) WithDefaults() Config {
 	if c.MaxExemplars == 0 {
 		c.MaxExemplars = DefaultMaxExemplars
 	}
+	if c.TimeEvery == 0 {
+		c.TimeEvery = 1
+	}
 	return c
 }
 
@@ -51,7 +58,8 @@ func (c Config) Validate() error {
 	}
 	errs = append(errs,
 		checkRange("max_functions", c.MaxFunctions, maxMaxFunctions),
-		checkRange("max_exemplars", c.MaxExemplars, maxMaxExemplars))
+		checkRange("max_exemplars", c.MaxExemplars, maxMaxExemplars),
+		checkRange("time_every", c.TimeEvery, maxTimeEvery))
 	return errors.Join(errs...)
 }
 

@@ -14,6 +14,7 @@ const lastGrain = int64(time.Millisecond)
 // function holds what is recorded under one name. Fields that every call reads lie apart
 // from the one that every call writes, so that they stay in each processor's cache.
 type function struct {
+	p         *Profiler
 	name      string
 	total     histogram
 	minNanos  atomic.Int64
@@ -23,9 +24,12 @@ type function struct {
 	removed   atomic.Bool  // cleared: a Site must look its name up again
 
 	_          [64]byte
-	sumNanos   atomic.Uint64
+	sumNanos   atomic.Uint64 // of the timed calls, each times its weight
 	childNanos atomic.Uint64 // of sumNanos, the part covered by nested calls
+	nested     atomic.Uint64 // timed calls that had a frame
 	errors     atomic.Uint64
+	_          [64]byte
+	sampler    sampler
 	_          [64]byte
 
 	window window
@@ -35,8 +39,8 @@ type function struct {
 	failed ring
 }
 
-func newFunction(name string, now int64) *function {
-	fn := &function{name: name}
+func newFunction(p *Profiler, name string) *function {
+	fn, now := &function{p: p, name: name}, p.now()
 	fn.minNanos.Store(math.MaxInt64)
 	fn.lastNanos.Store(now - lastGrain)
 	fn.nextMark.Store(now + markEvery)
@@ -44,14 +48,17 @@ func newFunction(name string, now int64) *function {
 	return fn
 }
 
-// record counts one call that ended at the time end. It takes no lock except, once in
+// record counts one timed call that ended at the time end. It takes no lock except, once in
 // markEvery, that of the window.
-func (fn *function) record(nanos, end int64) {
+func (fn *function) record(nanos, end int64, weight uint64) {
 	if end >= fn.nextMark.Load() {
 		fn.mark(end)
 	}
 	fn.total.record(uint64(nanos))
-	fn.sumNanos.Add(uint64(nanos))
+	fn.sumNanos.Add(uint64(nanos) * weight)
+	if weight > 1 {
+		fn.sampler.covered.Add(weight - 1)
+	}
 	for v := fn.minNanos.Load(); nanos < v; v = fn.minNanos.Load() {
 		if fn.minNanos.CompareAndSwap(v, nanos) {
 			break
@@ -85,6 +92,9 @@ func (fn *function) exemplars() (slow, failed []Exemplar) {
 	return fn.slow.newestFirst(), fn.failed.newestFirst()
 }
 
+// calls counts the calls of fn, timed or not.
+func (fn *function) calls() uint64 { return fn.total.calls() + fn.sampler.untimed.Load() }
+
 // stats reads fn. Calls that end meanwhile may be in some figures and not yet in others.
 func (fn *function) stats(p *Profiler) FunctionStats {
 	s, _ := fn.read(p)
@@ -95,8 +105,12 @@ func (fn *function) stats(p *Profiler) FunctionStats {
 // read returns the figures of fn, without exemplars, and the counts they come from.
 func (fn *function) read(p *Profiler) (FunctionStats, counts) {
 	recent := fn.recent(p.now())
+	covered := fn.sampler.covered.Load() // before the calls that it goes with, so that there are not fewer
 	c := fn.total.snapshot()
-	s := FunctionStats{Name: fn.name, Calls: c.total, Errors: fn.errors.Load(), Recent: recent}
+	s := FunctionStats{
+		Name: fn.name, Calls: c.total + fn.sampler.untimed.Load(), TimedCalls: c.total,
+		Errors: fn.errors.Load(), Recent: recent,
+	}
 	// A record counts into the histogram first, so the extremes may not be there yet.
 	low, high := fn.minNanos.Load(), fn.maxNanos.Load()
 	if c.total == 0 || low > high {
@@ -108,7 +122,7 @@ func (fn *function) read(p *Profiler) (FunctionStats, counts) {
 	sum := fn.sumNanos.Load()
 	s.TotalSeconds = float64(sum) / 1e9
 	s.SelfSeconds = float64(sum-min(child, sum)) / 1e9
-	s.MeanSeconds = s.TotalSeconds / float64(c.total)
+	s.MeanSeconds = s.TotalSeconds / float64(c.total+covered)
 	at := func(q float64) float64 { return within(c.quantile(q)/1e9, s.MinSeconds, s.MaxSeconds) }
 	s.P50Seconds, s.P90Seconds, s.P95Seconds = at(0.5), at(0.9), at(0.95)
 	s.P99Seconds, s.P999Seconds = at(0.99), at(0.999)

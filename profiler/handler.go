@@ -29,12 +29,15 @@ func (p *Profiler) Handler(name string, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		frame, call := p.push(r.Context(), site.function())
-		frame.traceparent = r.Header.Get("Traceparent")
+		ctx, call := site.function().beginIn(r.Context())
+		if call.frame != nil {
+			call.frame.traceparent = r.Header.Get("Traceparent")
+			r = r.WithContext(ctx)
+		}
 		sw := &statusWriter{ResponseWriter: w}
 		returned := false
 		defer func() { call.leaveHandler(r, sw.failure(), returned, recover()) }()
-		next.ServeHTTP(sw.shaped(), r.WithContext(frame))
+		next.ServeHTTP(sw.shaped(), r)
 		returned = true
 	})
 }

@@ -17,7 +17,9 @@ type Profiler struct {
 	threshold    atomic.Int64 // nanoseconds
 	maxFunctions atomic.Int64
 	maxExemplars atomic.Int64
-	overflowed   atomic.Uint64
+	timeEvery    atomic.Int64
+	overflowed   atomic.Uint64 // calls of OtherFunction before it was cleared
+	overhead     overhead
 
 	epoch time.Time // durations and times are monotonic nanoseconds since here
 
@@ -54,6 +56,7 @@ func (p *Profiler) set(cfg Config) {
 	p.threshold.Store(int64(cfg.Threshold))
 	p.maxFunctions.Store(int64(cfg.MaxFunctions))
 	p.maxExemplars.Store(int64(cfg.MaxExemplars))
+	p.timeEvery.Store(int64(cfg.TimeEvery))
 }
 
 // Enabled tells whether calls are being recorded. A nil profiler is never enabled.
@@ -116,7 +119,7 @@ func (p *Profiler) define(name string) *function {
 	if fn, ok := known[name]; ok { // another call was first
 		return fn
 	}
-	fn := newFunction(strings.Clone(name), p.now())
+	fn := newFunction(p, strings.Clone(name))
 	next := maps.Clone(known)
 	next[fn.name] = fn
 	p.functions.Store(&next)
@@ -148,7 +151,7 @@ func (p *Profiler) Clear(name string) bool {
 	next := maps.Clone(known)
 	delete(next, name)
 	p.functions.Store(&next)
-	fn.removed.Store(true)
+	p.forget(fn)
 	return true
 }
 
@@ -162,9 +165,17 @@ func (p *Profiler) ClearAll() int {
 	known := *p.functions.Load()
 	p.functions.Store(&map[string]*function{})
 	for _, fn := range known {
-		fn.removed.Store(true)
+		p.forget(fn)
 	}
 	return len(known)
+}
+
+// forget tells those that hold fn that it was cleared.
+func (p *Profiler) forget(fn *function) {
+	fn.removed.Store(true)
+	if fn.name == OtherFunction {
+		p.overflowed.Add(fn.calls())
+	}
 }
 
 // Stats describes the profiler; a nil one is all zeros.
@@ -178,13 +189,27 @@ func (p *Profiler) Stats() Stats {
 		ThresholdSeconds: p.Threshold().Seconds(),
 		Functions:        len(known),
 		MaxFunctions:     int(p.maxFunctions.Load()),
-		Overflowed:       p.overflowed.Load(),
+		Overflowed:       p.overflow(known),
+		TimeEvery:        int(p.timeEvery.Load()),
 	}
+	cost, spent := calibrate(), 0.0
 	for _, fn := range known {
-		s.Calls += fn.total.calls()
+		timed, untimed, nested := fn.total.calls(), fn.sampler.untimed.Load(), fn.nested.Load()
+		s.Calls += timed + untimed
 		s.Errors += fn.errors.Load()
+		spent += float64(timed-min(nested, timed))*cost.timed + float64(untimed)*cost.counted + float64(nested)*cost.nested
 	}
+	s.CallOverheadSeconds, s.OverheadRatio = cost.timed, p.overhead.recent(p.now(), spent)
 	return s
+}
+
+// overflow counts the calls of [OtherFunction] since start.
+func (p *Profiler) overflow(known map[string]*function) uint64 {
+	n := p.overflowed.Load()
+	if other, ok := known[OtherFunction]; ok {
+		n += other.calls()
+	}
+	return n
 }
 
 // Functions returns what is known of every function, by name.

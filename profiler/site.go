@@ -39,14 +39,16 @@ func (s *Site) Start() Call {
 	if s == nil || !s.p.enabled.Load() {
 		return Call{}
 	}
-	return Call{p: s.p, fn: s.function(), start: s.p.now()}
+	return s.begin()
 }
+
+// begin is apart from Start so that a call not recorded costs no call.
+func (s *Site) begin() Call { return s.function().begin() }
 
 // StartContext begins a call that nests; see [Profiler.StartContext].
 func (s *Site) StartContext(ctx context.Context) (context.Context, Call) {
 	if s == nil || !s.p.enabled.Load() {
 		return ctx, Call{}
 	}
-	f, call := s.p.push(ctx, s.function())
-	return f, call
+	return s.function().beginIn(ctx)
 }

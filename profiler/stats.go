@@ -20,15 +20,25 @@ type Stats struct {
 	Errors uint64 `json:"errors"`
 	// Overflowed counts the calls whose name found no room, since start.
 	Overflowed uint64 `json:"overflowed"`
+	// TimeEvery is one in how many calls of a function is timed; all are counted.
+	TimeEvery int `json:"time_every"`
+	// CallOverheadSeconds is what it costs to time a call, measured on this machine.
+	CallOverheadSeconds float64 `json:"call_overhead_seconds"`
+	// OverheadRatio is the share of one processor that recording took since at least ten
+	// seconds ago: the calls recorded, times what each kind of them costs.
+	OverheadRatio float64 `json:"overhead_ratio"`
 }
 
 // FunctionStats is what is known of one function since it was first called or cleared.
 // A duration is within [RelativeError] of the truth where it is a percentile and exact
-// elsewhere. It is all zeros before the first call ends.
+// elsewhere. Durations are all zero before the first timed call ends.
 type FunctionStats struct {
 	Name   string `json:"name"`
 	Calls  uint64 `json:"calls"`
 	Errors uint64 `json:"errors"`
+	// TimedCalls are the calls that the durations come from: all of them, or about one in
+	// [Config.TimeEvery], chosen by chance. Total and self are then estimates for all calls.
+	TimedCalls uint64 `json:"timed_calls"`
 
 	MinSeconds  float64 `json:"min_seconds"`
 	MaxSeconds  float64 `json:"max_seconds"`
@@ -71,8 +81,9 @@ type Window struct {
 // Exemplar is one call that was kept because it was slow or failed.
 type Exemplar struct {
 	// Time is when the call began.
-	Time    time.Time `json:"time"`
-	Seconds float64   `json:"seconds"`
+	Time time.Time `json:"time"`
+	// Seconds is how long it took; 0 for a failed call that was only counted.
+	Seconds float64 `json:"seconds"`
 	// Error is the error's or panic's text, cut to 256 bytes; empty when the call succeeded.
 	Error string `json:"error,omitempty"`
 	// Panicked tells that the call ended by a panic or runtime.Goexit.

@@ -31,7 +31,7 @@ func (t *transport) RoundTrip(req *http.Request) (_ *http.Response, err error) {
 	if !t.site.p.enabled.Load() {
 		return t.next.RoundTrip(req)
 	}
-	ctx, call := t.site.StartContext(req.Context())
+	ctx, call := t.site.function().beginIn(req.Context())
 	returned := false
 	defer func() {
 		if !returned {

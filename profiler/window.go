@@ -28,6 +28,8 @@ type mark struct {
 	packed       []byte // counts
 	sumNanos     uint64
 	errors       uint64
+	untimed      uint64
+	covered      uint64 // of untimed
 }
 
 func (w *window) start(now int64) {
@@ -54,6 +56,8 @@ func (fn *function) mark(now int64) {
 		packed:   fn.total.snapshot().pack(),
 		sumNanos: fn.sumNanos.Load(),
 		errors:   fn.errors.Load(),
+		untimed:  fn.sampler.untimed.Load(),
+		covered:  fn.sampler.covered.Load(),
 	})
 }
 
@@ -67,13 +71,14 @@ func (fn *function) recent(now int64) Window {
 	c := fn.total.snapshot().minus(unpack(m.packed))
 	w := Window{
 		SpanSeconds: seconds(max(now-m.at, min(windowSpan, now-m.lastCall))),
-		Calls:       c.total,
+		Calls:       c.total + fn.sampler.untimed.Load() - m.untimed,
 		Errors:      fn.errors.Load() - m.errors,
 	}
 	if c.total == 0 {
 		return w
 	}
-	w.MeanSeconds = float64(fn.sumNanos.Load()-m.sumNanos) / 1e9 / float64(c.total)
+	covered := c.total + fn.sampler.covered.Load() - m.covered
+	w.MeanSeconds = float64(fn.sumNanos.Load()-m.sumNanos) / 1e9 / float64(covered)
 	w.P50Seconds, w.P95Seconds, w.P99Seconds = c.quantile(0.5)/1e9, c.quantile(0.95)/1e9, c.quantile(0.99)/1e9
 	return w
 }

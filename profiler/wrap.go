@@ -12,15 +12,27 @@ func Wrap[A, R any](
 		return fn
 	}
 	site := p.Site(name)
-	return func(ctx context.Context, arg A) (result R, err error) {
+	return func(ctx context.Context, arg A) (R, error) {
 		if !p.enabled.Load() {
 			return fn(ctx, arg)
 		}
-		ctx, call := site.StartContext(ctx)
-		returned := false
-		defer func() { call.leave(err, returned, recover()) }()
-		result, err = fn(ctx, arg)
-		returned = true
-		return result, err
+		return recorded(ctx, site.function(), fn, arg)
 	}
+}
+
+// recorded calls next. It is a function of its own so that a call not recorded pays for no defer.
+func recorded[A, R any](
+	ctx context.Context, fn *function, next func(context.Context, A) (R, error), arg A,
+) (result R, err error) {
+	ctx, call := fn.beginIn(ctx)
+	returned := false
+	defer func() {
+		if !returned { // asking for a panic costs more than this
+			call.leave(err, false, recover())
+		}
+	}()
+	result, err = next(ctx, arg)
+	returned = true
+	call.End(err)
+	return result, err
 }
