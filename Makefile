@@ -20,7 +20,8 @@ run: build ## Start the demo: a small RAG system with real traffic, and the dash
 	@exec $(BIN)/upshift demo
 
 build: ## Build the binary into bin/
-	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/upshift ./cmd/upshift
+	@scripts/slim.sh $(BIN)/slim
+	@CGO_ENABLED=0 $(GO) build -mod=mod -modfile=$(BIN)/slim.mod -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/upshift ./cmd/upshift
 
 test: test-go test-web cache-tests ## Run every test, with real Postgres, Redis and Chromium; installs what it needs
 

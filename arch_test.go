@@ -34,7 +34,7 @@ cmd/upshift examples/*
 var serverOnly = map[string][]string{
 	"github.com/prometheus/prometheus": {"metrics"},
 	"github.com/danielgtaylor/huma":    {"api"},
-	"github.com/alecthomas/kong":       {"cmd/upshift"},
+	"github.com/spf13/cobra":           {"cmd/upshift"},
 	"go.etcd.io/bbolt":                 {"api", "."},
 	"github.com/goccy/go-yaml":         {"internal/conf"},
 	"github.com/jackc/pgx":             {"postgres", "internal/pgtest", "demo"},
@@ -123,7 +123,7 @@ func packages(t *testing.T) map[string][]string {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (d.Name() == "bench" || d.Name() == "node_modules" || d.Name() == "testdata" ||
+		case d.IsDir() && (d.Name() == "bench" || d.Name() == "build" || d.Name() == "node_modules" || d.Name() == "testdata" ||
 			len(d.Name()) > 1 && strings.HasPrefix(d.Name(), ".")):
 			return filepath.SkipDir
 		case !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go"):

@@ -45,6 +45,12 @@ vulnerabilities() {
   return $rc
 }
 
+# One lookup of methods by name keeps all methods of all types: docs/adr/0019-slim-binary.md.
+slim() {
+  scripts/slim.sh bin/slim
+  ! go list -mod=mod -modfile=bin/slim.mod -deps ./cmd/upshift | grep -xE 'html/template|net/rpc'
+}
+
 tool golangci-lint "$1"
 tool govulncheck "$2"
 step "go vet" go vet ./...
@@ -52,5 +58,6 @@ step "golangci-lint" "$GOBIN/golangci-lint" run ./...
 step "formatting" bash -c "test -z \"\$('$GOBIN/golangci-lint' fmt --diff ./... | tee /dev/stderr)\""
 step "go mod tidy" go mod tidy -diff
 step "go mod verify" go mod verify
+step "slim binary" slim
 step "known vulnerabilities" vulnerabilities
 step "dashboard up to date" dist_matches

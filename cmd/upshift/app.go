@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 
-	"github.com/alecthomas/kong"
 	"golang.org/x/term"
 
 	"github.com/sentientcore/upshift"
@@ -17,17 +16,19 @@ import (
 // defaultFile is read when it exists and --config names no other.
 const defaultFile = "upshift.yaml"
 
+// jsonHelp describes --json.
+const jsonHelp = "Print JSON."
+
 // globals are the flags that every command takes.
 type globals struct {
-	File    string   `name:"config" short:"c" group:"Flags of every command:" placeholder:"FILE" help:"Configuration file. Without it ./upshift.yaml, when there is one."`
-	Set     []string `group:"Flags of every command:" placeholder:"KEY=VALUE" sep:"none" help:"Set one value, such as cache.max_size=500; may be repeated. Wins over file and environment."`
-	DataDir string   `group:"Flags of every command:" placeholder:"DIR" help:"Where metrics, tokens and the audit log are: short for --set data_dir=DIR."`
+	File    string
+	Set     []string
+	DataDir string
 }
 
 // app is what commands run with.
 type app struct {
-	grammar
-	kong           *kong.Kong
+	globals
 	stdout, stderr io.Writer
 }
 

@@ -1,24 +1,28 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/spf13/cobra"
 )
 
-// configCmd is upshift config.
-type configCmd struct {
-	Print configPrintCmd `cmd:"" help:"Show every value in force and where it comes from. Secrets are ***."`
-	Check configCheckCmd `cmd:"" help:"Check the configuration and name every fault. Exit code 2 when there is one."`
+func newConfig(a *app) *cobra.Command {
+	p, k := &configPrintCmd{}, &configCheckCmd{}
+	show := a.command("print", "Show every value in force and where it comes from. Secrets are ***.", p.run)
+	show.Flags().BoolVar(&p.JSON, "json", false, jsonHelp)
+	check := a.command("check", "Check the configuration and name every fault. Exit code 2 when there is one.", k.run)
+	check.Flags().BoolVar(&k.JSON, "json", false, jsonHelp)
+	return a.group("config", "Show or check the configuration.", show, check)
 }
 
 // configPrintCmd is upshift config print.
-type configPrintCmd struct {
-	JSON bool `help:"Print JSON."`
-}
+type configPrintCmd struct{ JSON bool }
 
-// Run prints key, value and origin of each setting.
-func (c *configPrintCmd) Run(a *app) error {
+// run prints key, value and origin of each setting.
+func (c *configPrintCmd) run(_ context.Context, a *app) error {
 	_, settings, err := a.load()
 	if err != nil {
 		return err
@@ -35,9 +39,7 @@ func (c *configPrintCmd) Run(a *app) error {
 }
 
 // configCheckCmd is upshift config check.
-type configCheckCmd struct {
-	JSON bool `help:"Print JSON."`
-}
+type configCheckCmd struct{ JSON bool }
 
 // checked is the outcome of a check.
 type checked struct {
@@ -46,8 +48,8 @@ type checked struct {
 	Faults []string `json:"faults"`
 }
 
-// Run checks the configuration.
-func (c *configCheckCmd) Run(a *app) error {
+// run checks the configuration.
+func (c *configCheckCmd) run(_ context.Context, a *app) error {
 	_, settings, err := a.load()
 	result := checked{Valid: err == nil, Faults: []string{}}
 	for _, s := range settings {

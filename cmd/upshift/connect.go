@@ -6,12 +6,17 @@ import (
 	"net"
 	"path/filepath"
 
+	"github.com/spf13/cobra"
+
 	"github.com/sentientcore/upshift/api"
 )
 
 // remote are the flags of commands that ask a running server.
-type remote struct {
-	URL string `placeholder:"URL" help:"The server's API, such as https://host:8090. Its token is api.token: set PERFORMANCE_API_TOKEN. Without it the server on this machine is asked."`
+type remote struct{ URL string }
+
+func (r *remote) add(c *cobra.Command) {
+	c.Flags().StringVar(&r.URL, "url", "", "`URL` of the server's API, such as https://host:8090. Its token is api.token:"+
+		" set PERFORMANCE_API_TOKEN. Without it the server on this machine is asked.")
 }
 
 // connect returns a client of the server at URL, or of the one that runs on the data

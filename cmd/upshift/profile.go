@@ -10,6 +10,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/sentientcore/upshift/api"
 	"github.com/sentientcore/upshift/profiler/capture"
 )
@@ -24,13 +26,28 @@ const (
 // profileCmd is upshift profile.
 type profileCmd struct {
 	remote
-	Kind    string `default:"cpu" enum:"cpu,wall,heap,allocs,goroutine,block,mutex,trace" placeholder:"KIND" help:"cpu, wall, heap, allocs, goroutine, block, mutex or trace. Default cpu."`
-	Seconds int    `placeholder:"N" help:"How long to record: 1 to 300, a trace 30. Default 10; heap and goroutine take none."`
-	Target  string `placeholder:"NAME" help:"Another service, out of profiler.capture.targets. Without it the server itself."`
-	Output  string `short:"o" placeholder:"FILE" help:"Write the capture there, for go tool pprof (go tool trace for a trace)."`
-	Base    string `placeholder:"ID" help:"Show what changed since this capture."`
-	Top     int    `default:"20" placeholder:"N" help:"Functions shown. Default 20."`
-	JSON    bool   `help:"Print JSON."`
+	Kind    string
+	Seconds int
+	Target  string
+	Output  string
+	Base    string
+	Top     int
+	JSON    bool
+}
+
+func newProfile(a *app) *cobra.Command {
+	p := &profileCmd{}
+	c := a.command("profile", "Capture a profile of a running server, or of a service behind it, and show where it went.", p.run)
+	p.add(c)
+	choose(c, &p.Kind, "kind", "cpu", "`KIND` of profile", "cpu", "wall", "heap", "allocs", "goroutine", "block", "mutex", "trace")
+	f := c.Flags()
+	f.IntVar(&p.Seconds, "seconds", 0, "Record for `N` seconds: 1 to 300, a trace 30. Without it 10; heap and goroutine take none.")
+	f.StringVar(&p.Target, "target", "", "`NAME` of another service, out of profiler.capture.targets. Without it the server itself.")
+	f.StringVarP(&p.Output, "output", "o", "", "`FILE` to write the capture to, for go tool pprof (go tool trace for a trace).")
+	f.StringVar(&p.Base, "base", "", "Show what changed since the capture of this `ID`.")
+	f.IntVar(&p.Top, "top", 20, "Show `N` functions.")
+	f.BoolVar(&p.JSON, "json", false, jsonHelp)
+	return c
 }
 
 // profiled is what --json prints.
@@ -40,8 +57,8 @@ type profiled struct {
 	Diff    *capture.Diff   `json:"diff,omitempty"`
 }
 
-// Run captures, waits, and shows where it went.
-func (c *profileCmd) Run(parent context.Context, a *app) error {
+// run captures, waits, and shows where it went.
+func (c *profileCmd) run(parent context.Context, a *app) error {
 	if c.Top < 1 || c.Top > 1000 {
 		return usageError{fmt.Errorf("--top: must be 1 to 1000 (got %d)", c.Top)}
 	}

@@ -10,22 +10,37 @@ import (
 	"os"
 	"text/tabwriter"
 
+	"github.com/spf13/cobra"
+
 	"github.com/sentientcore/upshift/balancer/replay"
 )
 
 // replayCmd is upshift replay.
 type replayCmd struct {
-	Log    string    `arg:"" placeholder:"FILE" help:"Recorded traffic: JSON lines of upshift, an Azure or a Mooncake trace, also gzipped; - for standard input."`
-	Speeds []float64 `placeholder:"N,N" help:"Speeds of assumed replicas, for a log of arrivals alone. Default 1,1,2,2."`
-	Plays  int       `default:"24" help:"How many resampled logs are played through each strategy, 8 to 1000. Default 24."`
-	Seed   uint64    `default:"1" help:"Decides the resampling. Default 1."`
-	JSON   bool      `help:"Print JSON."`
+	Log    string
+	Speeds []float64
+	Plays  int
+	Seed   uint64
+	JSON   bool
+}
+
+func newReplay(a *app) *cobra.Command {
+	r := &replayCmd{}
+	c := a.command("replay", "Play recorded traffic through every strategy of the balancer. Exit code 3 when the record cannot tell.", r.run,
+		argument{"file", "Recorded traffic: JSON lines of upshift, an Azure or a Mooncake trace, also gzipped; - for standard input.", &r.Log})
+	c.ValidArgsFunction = nil // files
+	f := c.Flags()
+	f.Float64SliceVar(&r.Speeds, "speeds", nil, "Speeds `N,N` of assumed replicas, for a log of arrivals alone. Without it 1,1,2,2.")
+	f.IntVar(&r.Plays, "plays", 24, "How many resampled logs are played through each strategy: `N` of 8 to 1000.")
+	f.Uint64Var(&r.Seed, "seed", 1, "`SEED` of the resampling.")
+	f.BoolVar(&r.JSON, "json", false, jsonHelp)
+	return c
 }
 
 const maxPlays = 1000
 
-// Run plays the log and prints the verdict. A log that cannot tell is unhealthy.
-func (c *replayCmd) Run(ctx context.Context, a *app) error {
+// run plays the log and prints the verdict. A log that cannot tell is unhealthy.
+func (c *replayCmd) run(ctx context.Context, a *app) error {
 	if c.Plays < 8 || c.Plays > maxPlays {
 		return usageError{fmt.Errorf("--plays: must be 8 to %d (got %d)", maxPlays, c.Plays)}
 	}

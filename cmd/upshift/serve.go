@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
+	"github.com/spf13/cobra"
 
 	"github.com/sentientcore/upshift"
 )
@@ -23,9 +24,16 @@ type serveCmd struct {
 	logFlags
 }
 
-// Run serves until SIGINT or SIGTERM, which drains; a second one ends it at once. SIGHUP
+func newServe(a *app) *cobra.Command {
+	s := &serveCmd{}
+	c := a.command("serve", "Run the gateway, the API and the dashboard.", s.run)
+	s.add(c)
+	return c
+}
+
+// run serves until SIGINT or SIGTERM, which drains; a second one ends it at once. SIGHUP
 // reads the configuration again.
-func (c *serveCmd) Run(parent context.Context, a *app) error {
+func (c *serveCmd) run(parent context.Context, a *app) error {
 	cfg, settings, err := a.load()
 	if err != nil {
 		return err

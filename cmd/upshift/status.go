@@ -7,6 +7,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/sentientcore/upshift/api"
 	"github.com/sentientcore/upshift/internal/run"
 )
@@ -17,12 +19,22 @@ const askTimeout = 15 * time.Second
 // statusCmd is upshift status.
 type statusCmd struct {
 	remote
-	JSON      bool    `help:"Print JSON."`
-	FailBelow float64 `default:"${score}" placeholder:"SCORE" help:"Exit code 3 below this health score (0 to 100). Default ${score}; no healthy server is unhealthy at any score."`
+	JSON      bool
+	FailBelow float64
 }
 
-// Run asks the server and prints its verdict.
-func (c *statusCmd) Run(parent context.Context, a *app) error {
+func newStatus(a *app) *cobra.Command {
+	s := &statusCmd{}
+	c := a.command("status", "Show the health of a running server. Exit code 3 when it is unhealthy.", s.run)
+	s.add(c)
+	c.Flags().BoolVar(&s.JSON, "json", false, jsonHelp)
+	c.Flags().Float64Var(&s.FailBelow, "fail-below", 60,
+		"Exit code 3 below this health `SCORE` (0 to 100); no healthy server is unhealthy at any score.")
+	return c
+}
+
+// run asks the server and prints its verdict.
+func (c *statusCmd) run(parent context.Context, a *app) error {
 	if !(c.FailBelow >= 0 && c.FailBelow <= 100) {
 		return usageError{fmt.Errorf("--fail-below: must be 0 to 100 (got %v)", c.FailBelow)}
 	}

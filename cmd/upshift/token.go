@@ -8,14 +8,13 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/sentientcore/upshift/api"
 )
 
-// tokenCmd is upshift token.
-type tokenCmd struct {
-	Create tokenCreateCmd `cmd:"" help:"Make a token and print its secret, which is shown this once."`
-	List   tokenListCmd   `cmd:"" help:"List the tokens; secrets are not kept."`
-	Revoke tokenRevokeCmd `cmd:"" help:"End a token, and every login made with it."`
+func newToken(a *app) *cobra.Command {
+	return a.group("token", "Make, list and revoke tokens of the API.", newTokenCreate(a), newTokenList(a), newTokenRevoke(a))
 }
 
 // tokens is where tokens are: a running server, or a data directory that no server uses.
@@ -85,14 +84,25 @@ func (o offline) revoke(_ context.Context, id string) error { return o.store.Rev
 // tokenCreateCmd is upshift token create.
 type tokenCreateCmd struct {
 	remote
-	Name    string        `arg:"" help:"What the token is for, such as grafana."`
-	Role    string        `default:"viewer" enum:"viewer,operator,admin" placeholder:"ROLE" help:"What it may do: viewer, operator or admin. Default ${default}."`
-	Expires time.Duration `placeholder:"DURATION" help:"How long it is good for, such as 720h. Without it: until it is revoked."`
-	JSON    bool          `help:"Print JSON."`
+	Name    string
+	Role    string
+	Expires time.Duration
+	JSON    bool
 }
 
-// Run prints the secret alone on standard output, so that it can be put into a variable.
-func (c *tokenCreateCmd) Run(ctx context.Context, a *app) error {
+func newTokenCreate(a *app) *cobra.Command {
+	t := &tokenCreateCmd{}
+	c := a.command("create", "Make a token and print its secret, which is shown this once.", t.run,
+		argument{"name", "What the token is for, such as grafana.", &t.Name})
+	t.add(c)
+	choose(c, &t.Role, "role", "viewer", "`ROLE`, what it may do", "viewer", "operator", "admin")
+	c.Flags().DurationVar(&t.Expires, "expires", 0, "`DURATION` it is good for, such as 720h. Without it: until it is revoked.")
+	c.Flags().BoolVar(&t.JSON, "json", false, jsonHelp)
+	return c
+}
+
+// run prints the secret alone on standard output, so that it can be put into a variable.
+func (c *tokenCreateCmd) run(ctx context.Context, a *app) error {
 	role, err := api.ParseRole(c.Role)
 	if err != nil {
 		return usageError{err}
@@ -129,11 +139,19 @@ func misnamed(err error) error {
 // tokenListCmd is upshift token list.
 type tokenListCmd struct {
 	remote
-	JSON bool `help:"Print JSON."`
+	JSON bool
 }
 
-// Run lists the tokens, oldest first.
-func (c *tokenListCmd) Run(ctx context.Context, a *app) error {
+func newTokenList(a *app) *cobra.Command {
+	t := &tokenListCmd{}
+	c := a.command("list", "List the tokens; secrets are not kept.", t.run)
+	t.add(c)
+	c.Flags().BoolVar(&t.JSON, "json", false, jsonHelp)
+	return c
+}
+
+// run lists the tokens, oldest first.
+func (c *tokenListCmd) run(ctx context.Context, a *app) error {
 	return c.withTokens(ctx, a, func(ctx context.Context, t tokens) error {
 		all, err := t.list(ctx)
 		if err != nil {
@@ -162,11 +180,19 @@ func stamp(t time.Time, zero string) string {
 // tokenRevokeCmd is upshift token revoke.
 type tokenRevokeCmd struct {
 	remote
-	ID string `arg:"" help:"The id of the token, as upshift token list shows it."`
+	ID string
 }
 
-// Run ends the token.
-func (c *tokenRevokeCmd) Run(ctx context.Context, a *app) error {
+func newTokenRevoke(a *app) *cobra.Command {
+	t := &tokenRevokeCmd{}
+	c := a.command("revoke", "End a token, and every login made with it.", t.run,
+		argument{"id", "The id of the token, as upshift token list shows it.", &t.ID})
+	t.add(c)
+	return c
+}
+
+// run ends the token.
+func (c *tokenRevokeCmd) run(ctx context.Context, a *app) error {
 	return c.withTokens(ctx, a, func(ctx context.Context, t tokens) error {
 		if err := t.revoke(ctx, c.ID); err != nil {
 			return err

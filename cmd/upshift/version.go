@@ -1,17 +1,25 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"runtime"
+
+	"github.com/spf13/cobra"
 )
 
 // versionCmd is upshift version.
-type versionCmd struct {
-	JSON bool `help:"Print JSON."`
+type versionCmd struct{ JSON bool }
+
+func newVersion(a *app) *cobra.Command {
+	v := &versionCmd{}
+	c := a.command("version", "Show the version.", v.run)
+	c.Flags().BoolVar(&v.JSON, "json", false, jsonHelp)
+	return c
 }
 
-// Run prints the version.
-func (c *versionCmd) Run(a *app) error {
+// run prints the version.
+func (c *versionCmd) run(_ context.Context, a *app) error {
 	v := struct {
 		Version string `json:"version"`
 		Go      string `json:"go"`
