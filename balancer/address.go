@@ -12,6 +12,9 @@ import (
 	"github.com/sentientcore/upshift/internal/netaddr"
 )
 
+// schemeH2C is HTTP/2 without TLS, by prior knowledge, as gRPC servers inside a network speak it.
+const schemeH2C = "h2c"
+
 // parseServerURL reads and judges the URL of a server.
 func parseServerURL(raw string) (*url.URL, error) {
 	if raw == "" {
@@ -27,8 +30,8 @@ func parseServerURL(raw string) (*url.URL, error) {
 	switch {
 	case u.User != nil:
 		return nil, errors.New("must not carry credentials; send them as a request header")
-	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("must begin with http:// or https:// (got %q)", raw)
+	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != schemeH2C:
+		return nil, fmt.Errorf("must begin with http://, https:// or h2c:// (got %q)", raw)
 	case u.Hostname() == "" || u.Opaque != "":
 		return nil, fmt.Errorf("must name a host (got %q)", raw)
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":

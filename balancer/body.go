@@ -110,7 +110,7 @@ func (a *answer) Read(buf []byte) (int, error) {
 	default:
 		a.end(a.call.blame(err))
 	}
-	a.cancel(nil)
+	a.close(nil)
 	return n, err
 }
 
@@ -123,8 +123,14 @@ func (a *answer) Close() error {
 	default:
 		a.end(cancelled)
 	}
-	a.cancel(nil)
+	a.close(nil)
 	return err
+}
+
+// close lets go of the contexts of the call.
+func (a *answer) close(cause error) {
+	a.cancel(cause)
+	a.call.release()
 }
 
 func (a *answer) end(v verdict) {
@@ -169,7 +175,7 @@ func grpcVerdict(h http.Header) verdict {
 // verdictOf judges an answer by its headers.
 func verdictOf(resp *http.Response) verdict {
 	switch {
-	case resp.StatusCode == http.StatusTooManyRequests:
+	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode == http.StatusPaymentRequired:
 		return throttled
 	case resp.StatusCode >= 500, resp.StatusCode == http.StatusRequestTimeout:
 		return failing

@@ -92,14 +92,22 @@ func (p *Pool) checked(s *Server, problem string) (closer bool) {
 func (p *Pool) check(ctx context.Context, s *Server, set checkSettings) (problem string) {
 	ctx, cancel := context.WithTimeout(ctx, set.timeout)
 	defer cancel()
-	u := s.URL()
-	u.Path, u.RawPath = joinPath(u, set.path)
+	if service, ok := grpcService(set.path); ok {
+		problem = p.checkGRPC(ctx, s, service)
+		if problem != "" && ctx.Err() != nil {
+			problem = fmt.Sprintf("grpc health check: no answer within %v", set.timeout)
+		}
+		return problem
+	}
+	to := s.settings.Load()
+	u := *to.target
+	u.Path, u.RawPath = joinPath(&u, set.path)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
 	if err != nil {
 		return err.Error()
 	}
 	req.Header.Set("User-Agent", "upshift-health-check")
-	resp, err := p.transport.RoundTrip(req) // follows no redirect
+	resp, err := p.transportOf(to).RoundTrip(req) // follows no redirect
 	if err != nil {
 		if ctx.Err() != nil {
 			return fmt.Sprintf("GET %s: no answer within %v", set.path, set.timeout)

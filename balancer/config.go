@@ -24,6 +24,8 @@ const (
 	defaultConsecutiveFailures = 5
 	defaultEjectionTime        = 30 * time.Second
 	defaultMaxEjection         = 0.5
+	defaultFailureRatio        = 0.25
+	defaultSlowFactor          = 10
 	defaultRetryBudget         = 0.2
 	defaultDialTimeout         = 3 * time.Second
 
@@ -45,7 +47,8 @@ type Config struct {
 	// HealthCheckTimeout bounds one active check. Zero means 5 s.
 	HealthCheckTimeout time.Duration `conf:"health_check_timeout"`
 	// HealthCheckPath is what active checks GET, below the server's URL; a 2xx answer is
-	// healthy. Empty means /health, "none" turns active checks off.
+	// healthy. Empty means /health, "none" turns active checks off. "grpc", or "grpc:" and the
+	// name of a service, asks grpc.health.v1 instead, over HTTP/2.
 	HealthCheckPath string `conf:"health_check_path"`
 	// HealthCheckRise is how many good checks in a row bring a server back. Zero means 2.
 	HealthCheckRise int `conf:"health_check_rise"`
@@ -56,6 +59,14 @@ type Config struct {
 	// RetryBudgetRatio is the share of the calls in flight that may be retries, of which
 	// three are always allowed. Zero means 0.2.
 	RetryBudgetRatio float64 `conf:"retry_budget"`
+	// RepeatPaths are paths of POST requests that may be sent again although their method does not
+	// say so, such as /v1/embeddings; * stands for anything within a segment. An event stream on
+	// them is repeated only before its first byte. Empty means none.
+	RepeatPaths []string `conf:"repeat_paths"`
+	// AttemptTimeout is how long an attempt may take until its headers before another server is
+	// tried, if the request may be repeated; the last attempt has no such bound. Zero means 20
+	// times what was predicted, at least 2 s.
+	AttemptTimeout time.Duration `conf:"attempt_timeout"`
 	// Servers are the pool's servers, told apart by id.
 	Servers []ServerConfig `conf:"servers"`
 	// DrainTimeout is how long a removed or drained server may finish its calls before
@@ -71,6 +82,13 @@ type Config struct {
 	PanicThresholdRatio float64 `conf:"panic_threshold"`
 	// ConsecutiveFailures is how many failed calls in a row eject a server. Zero means 5.
 	ConsecutiveFailures int `conf:"consecutive_failures"`
+	// FailureRatio is the share of a server's calls of the last ten seconds, at least 20, that
+	// ejects it when the others' median is lower by 0.15. Zero means 0.25.
+	FailureRatio float64 `conf:"failure_ratio"`
+	// SlowFactor ejects a server whose response time × weight is so many times the others' median
+	// for three seconds, and above 0.1 s. The strategies adaptive and least_response_time do not need it: they give it as
+	// little as it is worth. Zero means 10.
+	SlowFactor float64 `conf:"slow_factor"`
 	// EjectionTime is how long a first ejection lasts; the n-th lasts n times as long, up
 	// to five minutes. Zero means 30 s.
 	EjectionTime time.Duration `conf:"ejection_time"`
@@ -83,7 +101,8 @@ type Config struct {
 type ServerConfig struct {
 	// ID names the server in statistics and calls: 1 to 64 letters, digits, . _ : -
 	ID string `conf:"id" json:"id"`
-	// URL is the server's base, http or https; requests keep their own path below it.
+	// URL is the server's base: http, https, or h2c for HTTP/2 without TLS, as gRPC inside a
+	// network has it. Requests keep their own path below it.
 	URL string `conf:"url" json:"url"`
 	// Weight is the server's capacity relative to the others. Zero means 1.
 	Weight float64 `conf:"weight" json:"weight"`
@@ -120,6 +139,8 @@ func (c Config) WithDefaults() Config {
 	setDefault(&c.SlowStart, defaultSlowStart)
 	setDefault(&c.PanicThresholdRatio, defaultPanicThreshold)
 	setDefault(&c.ConsecutiveFailures, defaultConsecutiveFailures)
+	setDefault(&c.FailureRatio, defaultFailureRatio)
+	setDefault(&c.SlowFactor, defaultSlowFactor)
 	setDefault(&c.EjectionTime, defaultEjectionTime)
 	setDefault(&c.MaxEjectionRatio, defaultMaxEjection)
 	c.Servers = slices.Clone(c.Servers)
@@ -151,12 +172,13 @@ func (c Config) Validate() error {
 	if c.Strategy != "" && !slices.Contains(Strategies(), c.Strategy) {
 		errs = append(errs, unknownStrategy(section+"strategy", c.Strategy))
 	}
-	if p := c.HealthCheckPath; p != "" && p != NoHealthCheck && !goodPath(p) {
+	if p := c.HealthCheckPath; p != "" && p != NoHealthCheck && !goodPath(p) && !goodGRPCCheck(p) {
 		errs = append(errs, fieldError(section+"health_check_path",
-			"must begin with / and be at most 1024 printable characters, or be none (got %q)", p))
+			"must begin with / and be at most 1024 printable characters, or be grpc, grpc:SERVICE or none (got %q)", p))
 	}
 	errs = append(errs, c.validateDurations(section)...)
 	errs = append(errs, c.validateNumbers(section)...)
+	errs = append(errs, validatePatterns(section+"repeat_paths", c.RepeatPaths)...)
 	if len(c.Servers) > maxServers {
 		errs = append(errs, fieldError(section+"servers", "must be at most %d (got %d)", maxServers, len(c.Servers)))
 	}
@@ -174,6 +196,7 @@ func (c Config) validateDurations(section string) (errs []error) {
 		{"dial_timeout", c.DialTimeout},
 		{"slow_start", c.SlowStart},
 		{"ejection_time", c.EjectionTime},
+		{"attempt_timeout", c.AttemptTimeout},
 	} {
 		if d.value < 0 {
 			errs = append(errs, fieldError(section+d.key, "must not be negative (got %v)", d.value))
@@ -199,6 +222,9 @@ func (c Config) validateNumbers(section string) (errs []error) {
 	if c.MaxRetries > maxRetries {
 		errs = append(errs, fieldError(section+"max_retries", "must be at most %d (got %d)", maxRetries, c.MaxRetries))
 	}
+	if f := c.SlowFactor; f != 0 && !(f >= 2 && f <= 1e6) {
+		errs = append(errs, fieldError(section+"slow_factor", "must be between 2 and 1000000 (got %v)", f))
+	}
 	for _, r := range []struct {
 		key   string
 		value float64
@@ -206,6 +232,7 @@ func (c Config) validateNumbers(section string) (errs []error) {
 		{"retry_budget", c.RetryBudgetRatio},
 		{"panic_threshold", c.PanicThresholdRatio},
 		{"max_ejection", c.MaxEjectionRatio},
+		{"failure_ratio", c.FailureRatio},
 	} {
 		if !(r.value >= 0 && r.value <= 1) {
 			errs = append(errs, fieldError(section+r.key, "must be between 0 and 1 (got %v)", r.value))

@@ -61,7 +61,7 @@ func TestValidateNamesEveryFault(t *testing.T) {
 func TestServerURL(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{
-		"http://localhost", "https://api.example.com/v1", "http://10.0.0.1:8000", "http://[::1]:80/", "HTTP://host",
+		"http://localhost", "https://api.example.com/v1", "http://10.0.0.1:8000", "http://[::1]:80/", "HTTP://host", "h2c://host:50051",
 	} {
 		if _, err := parseServerURL(good); err != nil {
 			t.Errorf("%s: %v", good, err)
@@ -90,7 +90,7 @@ func FuzzServerURL(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if u.User != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" {
+		if u.User != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != schemeH2C || u.RawQuery != "" {
 			t.Errorf("%q gave %+v", raw, u)
 		}
 		if again, err := url.Parse(u.String()); err != nil || again.Host != u.Host {

@@ -37,11 +37,13 @@
 //
 // # Health
 //
-// Active checks (rise, fall, jittered), ejection after consecutive failures for a growing
-// time, a cap on how many servers may be ejected, slow start after it, and a panic
-// threshold: when fewer than half the servers are usable, health is ignored, since sending
-// all traffic to the few left would fell them too. Maintenance is never ignored. A server
-// that was not checked yet is usable.
+// Active checks (rise, fall, jittered; HTTP, or the health service of gRPC), ejection for a
+// growing time after consecutive failures, or when a server fails much more often than the others or,
+// unless the strategy weighs that itself, is much slower, a cap on how many servers may be
+// ejected, slow start after it, and a panic threshold: when fewer than half the servers are usable,
+// health is ignored, since sending all traffic to the few left would fell them too. Maintenance is
+// never ignored, and is a drain: [Pool.Run] cuts what is left at the drain timeout. A server that
+// was not checked yet is usable.
 //
 // # Counting
 //
@@ -60,12 +62,19 @@
 // # Retries
 //
 // MaxRetries is the number of attempts in all. A request is sent again only when that
-// cannot do harm: its method is idempotent or it carries an Idempotency-Key, or nothing of
-// it was sent (the connection could not be made); its body can be replayed (none, GetBody,
-// not yet touched, or at most 64 KiB, which are held); nothing of a response was handed
-// out; and the budget allows it: retries under way stay below a share (20 %) of the calls
-// in flight, but three are always allowed. Another server is preferred. Answers 502, 503
-// and 504 count as failures worth a retry.
+// cannot do harm: its method is idempotent, it carries an Idempotency-Key or someone who knows said so
+// ([Config.RepeatPaths], [WithRepeatable]), or nothing of it was sent (the connection could not be
+// made); its body can be replayed (none, GetBody, not yet touched, or at most 64 KiB, which are
+// held); nothing of a response was handed out; and the budget allows it: retries under way stay
+// below a share (20 %) of the calls in flight, but three are always allowed. Another server is
+// preferred. Answers 502, 503 and 504 are worth a retry, 500, 429 and 402 on another server. An attempt
+// that takes far longer than predicted is given up for another one ([Config.AttemptTimeout]); a short
+// answer, and the first bytes of an event stream whose caller opted in, are read before they are handed
+// out, so that one that breaks off can be repeated. After 429, 402, and 503 with Retry-After a server
+// keeps a twentieth of its weight for that time.
+//
+// The deadline of a call is that of its context, or what X-Upshift-Timeout or grpc-timeout say; each
+// attempt tells the server what is left.
 //
 // # What it does not do
 //

@@ -16,7 +16,8 @@ type health struct {
 
 	failures   int   // live calls in a row that failed
 	ejectedTo  int64 // end of the ejection
-	ejectCount int   // how often in a row of bad times
+	ejectedFor string
+	ejectCount int // how often in a row of bad times
 	lastEject  int64
 
 	warm   bool  // has its full share
@@ -65,7 +66,7 @@ func (h *health) assess(now int64) (status, reason string) {
 	case h.down:
 		return StatusUnhealthy, "health check failed: " + h.lastCheckError
 	case now < h.ejectedTo:
-		return StatusUnhealthy, fmt.Sprintf("ejected after %d failed calls in a row, ejection %d", h.failures, h.ejectCount)
+		return StatusUnhealthy, fmt.Sprintf("ejected: %s, ejection %d", h.ejectedFor, h.ejectCount)
 	case h.failures >= degradedAfter:
 		return StatusDegraded, fmt.Sprintf("%d failed calls in a row", h.failures)
 	case h.lastCheckError != "":
@@ -116,7 +117,8 @@ func (h *health) checked(at time.Time, problem string, limits *Config) bool {
 
 // eject takes the server out for a time that grows with each ejection, spread by a tenth
 // so that servers do not come back together.
-func (h *health) eject(now int64, base time.Duration, rnd uint64) {
+func (h *health) eject(now int64, base time.Duration, rnd uint64, reason string) {
+	h.ejectedFor = reason
 	if now-h.lastEject > int64(forgiveAfter) {
 		h.ejectCount = 0
 	}

@@ -1,6 +1,9 @@
 package balancer
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // lease is one call in flight at a server: the entry of the ledger. It begins under the
 // server's lock before its pick can be seen and ends exactly once.
@@ -107,7 +110,7 @@ func (p *Pool) end(l *lease, now int64, o outcome) bool {
 		p.sizes.observe(l.job.class, implied)
 	}
 	if sick {
-		p.eject(s, now)
+		p.eject(s, now, "")
 	}
 	return true
 }
@@ -173,8 +176,9 @@ func (s *Server) learn(l *lease, now int64, o outcome) (implied float64, sick bo
 	return implied, false
 }
 
-// eject takes a failing server out, unless too many are out already.
-func (p *Pool) eject(s *Server, now int64) {
+// eject takes a failing server out, unless too many are out already. No reason means failures in a
+// row.
+func (p *Pool) eject(s *Server, now int64, reason string) {
 	p.healthMu.Lock()
 	defer p.healthMu.Unlock()
 	v := p.view.Load()
@@ -194,7 +198,11 @@ func (p *Pool) eject(s *Server, now int64) {
 		s.mu.Unlock()
 		return
 	}
-	s.health.eject(now, v.limits.EjectionTime, splitmix(uint64(now)))
+	if reason == "" {
+		reason = fmt.Sprintf("%d failed calls in a row", s.health.failures)
+	}
+	s.health.eject(now, v.limits.EjectionTime, splitmix(uint64(now)), reason)
+	s.success = successEstimate{at: now} // it is judged anew when it is back
 	s.mu.Unlock()
 	s.ejections.Add(1)
 	p.refresh(v, now)

@@ -71,7 +71,7 @@ func (patch ServerPatch) on(c ServerConfig) (ServerConfig, error) {
 	return c.withDefaults(), errors.Join(c.validate("")...)
 }
 
-// reconfigure puts a valid configuration of a known server in force.
+// reconfigure puts a valid configuration of a known server in force. The pool's lock is held.
 func (p *Pool) reconfigure(s *Server, c ServerConfig) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,13 +82,22 @@ func (p *Pool) reconfigure(s *Server, c ServerConfig) {
 		s.health = health{status: StatusMaintenance} // settle begins the slow start
 	}
 	s.configure(c)
-	s.health.maintenance = c.Status == StatusMaintenance
+	if out := c.Status == StatusMaintenance; out != s.health.maintenance || out && s.back == nil {
+		s.health.maintenance = out
+		if out {
+			s.back = make(chan struct{})
+			p.leaving = append(p.leaving, s)
+		} else if s.back != nil {
+			close(s.back)
+			s.back = nil
+		}
+	}
 	s.health.settle(p.epoch, now)
 }
 
-// Drain takes a server out of service and returns when its last call ended. Calls that
-// outlive the drain timeout are cut. When ctx ends first, the server stays out of service
-// and its calls go on.
+// Drain takes a server out of service and returns when its last call ended, or when the server is
+// put back into service meanwhile. Calls that outlive the drain timeout are cut. When ctx ends
+// first, the server stays out of service and its calls go on, with [Pool.Run] to their deadline.
 func (p *Pool) Drain(ctx context.Context, id string) error {
 	status := StatusMaintenance
 	if err := p.Update(id, ServerPatch{Status: &status}); err != nil {
@@ -146,13 +155,15 @@ func (p *Pool) leave(s *Server) {
 }
 
 // drain waits until the server has no call in flight; at the drain timeout it cuts those
-// that are left.
+// that are left. It ends too when the server is put back into service.
 func (p *Pool) drain(ctx context.Context, s *Server) error {
-	idle := s.whenIdle()
+	idle, back := s.whenIdle()
 	timeout := time.NewTimer(p.view.Load().limits.DrainTimeout)
 	defer timeout.Stop()
 	select {
 	case <-idle:
+		return nil
+	case <-back:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -162,19 +173,20 @@ func (p *Pool) drain(ctx context.Context, s *Server) error {
 	}
 }
 
-// whenIdle returns a channel that is closed once no call is in flight.
-func (s *Server) whenIdle() <-chan struct{} {
+// whenIdle returns a channel that is closed once no call is in flight, and one that is closed once
+// the server is back in service, which one that left the pool never is.
+func (s *Server) whenIdle() (idle, back <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.inFlight.Load() == 0 {
+	if s.inFlight.Load() == 0 || !s.gone && !s.health.maintenance {
 		done := make(chan struct{})
 		close(done)
-		return done
+		return done, s.back
 	}
 	if s.idle == nil {
 		s.idle = make(chan struct{})
 	}
-	return s.idle
+	return s.idle, s.back
 }
 
 // cutAll cuts the calls in flight and returns how many there were.
@@ -184,6 +196,7 @@ func (s *Server) cutAll() uint64 {
 	for l := s.oldest; l != nil; l = l.next {
 		if l.cut != nil {
 			cuts = append(cuts, l.cut)
+			l.cut = nil // once is enough
 		}
 	}
 	s.mu.Unlock()

@@ -62,7 +62,7 @@ func TestBadChangesChangeNothing(t *testing.T) {
 		{"weight", p.Update("a", ServerPatch{Weight: &zero}), "weight: must be above 0 (got 0)"},
 		{"max_connections", p.Update("a", ServerPatch{MaxConnections: &minus}), "max_connections: must not be negative (got -1)"},
 		{"status", p.Update("a", ServerPatch{Status: ptr("sick")}), `status: must be maintenance, or healthy or empty for in service (got "sick")`},
-		{"url", p.Update("a", ServerPatch{URL: ptr("ftp://x")}), `url: must begin with http:// or https:// (got "ftp://x")`},
+		{"url", p.Update("a", ServerPatch{URL: ptr("ftp://x")}), `url: must begin with http://, https:// or h2c:// (got "ftp://x")`},
 		{"metadata", p.Add(ServerConfig{ID: "m", URL: "http://169.254.169.254/latest"}), "url: must not be forbidden: 169.254.169.254 is a link-local, metadata, multicast or unspecified address"},
 		{"credentials", p.Add(ServerConfig{ID: "m", URL: "http://u:secret@host"}), "url: must not carry credentials; send them as a request header"},
 		{"negative weight", p.Add(ServerConfig{ID: "m", URL: "http://host", Weight: -1}), "weight: must be above 0 (got -1)"},

@@ -24,7 +24,9 @@ type Pool struct {
 	prefixes  prefixes
 	recorder  recorder
 	budget    budget
-	transport *http.Transport
+	judgeAt   atomic.Int64    // when servers are compared next
+	transport *http.Transport // to servers of http and https
+	plain2    *http.Transport // to servers of h2c
 
 	requests, succeeded, failed, cancelled atomic.Uint64
 	rejected, retries, cut                 atomic.Uint64
@@ -34,7 +36,7 @@ type Pool struct {
 	changed chan struct{} // tells Run that servers or checks changed
 
 	mu       sync.Mutex // guards changes of the view, and leaving
-	leaving  []*Server  // removed by Apply, to be drained by Run
+	leaving  []*Server  // removed by Apply or in maintenance, to be drained by Run
 	healthMu sync.Mutex // one ejection at a time
 }
 
@@ -50,6 +52,9 @@ func New(cfg Config) (*Pool, error) {
 	cfg = cfg.WithDefaults()
 	p := &Pool{epoch: time.Now(), changed: make(chan struct{}, 1)}
 	p.transport = newTransport(p)
+	p.plain2 = newTransport(p)
+	p.plain2.Protocols = new(http.Protocols)
+	p.plain2.Protocols.SetUnencryptedHTTP2(true)
 	p.climate.topShare.Store(1)
 	p.climate.speed.Store(1)
 	p.climate.forgetPrompts()
@@ -73,6 +78,7 @@ func (p *Pool) install(v *view) {
 	_, v.affine = v.strategy.(adaptive)
 	v.rows = make([]row, len(v.servers))
 	now := p.now()
+	p.climate.weight.Store(v.medianWeight()) // by which what is not known yet is guessed
 	for i, s := range v.servers {
 		s.mu.Lock()
 		s.seat = seat{row: &v.rows[i], index: i, strategy: v.strategy, climate: &p.climate, limits: v.limits}
@@ -158,7 +164,7 @@ func (p *Pool) Run(ctx context.Context) error {
 		return errors.New("balancer: Run is under way already")
 	}
 	defer p.running.Store(false)
-	defer p.transport.CloseIdleConnections()
+	defer p.CloseIdleConnections()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	checks := checkers{pool: p, wg: &wg}
@@ -182,7 +188,18 @@ func (p *Pool) Run(ctx context.Context) error {
 
 // CloseIdleConnections closes the connections to servers that no call uses, as
 // [http.Client.CloseIdleConnections] expects it. Run does so when it ends.
-func (p *Pool) CloseIdleConnections() { p.transport.CloseIdleConnections() }
+func (p *Pool) CloseIdleConnections() {
+	p.transport.CloseIdleConnections()
+	p.plain2.CloseIdleConnections()
+}
+
+// transportOf returns the transport that speaks what the server does.
+func (p *Pool) transportOf(s *settings) *http.Transport {
+	if s.h2c {
+		return p.plain2
+	}
+	return p.transport
+}
 
 func (p *Pool) takeLeaving() []*Server {
 	p.mu.Lock()

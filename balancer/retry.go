@@ -3,13 +3,12 @@ package balancer
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -21,8 +20,6 @@ const (
 	maxReplay = 64 << 10
 	// firstBackoff is the pause before the same server is tried again; it doubles.
 	firstBackoff = 20 * time.Millisecond
-	// maxHold bounds a Retry-After.
-	maxHold = 5 * time.Minute
 )
 
 // budget bounds retries by the calls in flight.
@@ -34,10 +31,18 @@ type budget struct {
 
 // take asks for one retry; give returns it.
 func (b *budget) take(ratio float64) bool {
+	if b.spare(ratio) {
+		return true
+	}
+	b.denied.Add(1)
+	return false
+}
+
+// spare is take, but a refusal does not count.
+func (b *budget) spare(ratio float64) bool {
 	limit := max(minRetries, int64(ratio*float64(b.live.Load())))
 	if b.retrying.Add(1) > limit {
 		b.retrying.Add(-1)
-		b.denied.Add(1)
 		return false
 	}
 	return true
@@ -45,24 +50,15 @@ func (b *budget) take(ratio float64) bool {
 
 func (b *budget) give() { b.retrying.Add(-1) }
 
-// repeatable reports whether the request does no harm when it is sent twice.
-func repeatable(req *http.Request) bool {
-	switch req.Method {
-	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
-		return true
-	}
-	return req.Header.Get("Idempotency-Key") != "" || req.Header.Get("X-Idempotency-Key") != ""
-}
-
-// unsent reports whether the error means that nothing of the request went out.
+// unsent reports whether the error means that nothing of the request went out: there was no
+// connection, or TLS could not be agreed on.
 func unsent(err error) bool {
 	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial" || errors.Is(err, ErrForbiddenAddress)
-}
-
-// worthRetry reports whether an answer may be better from another server.
-func worthRetry(status int) bool {
-	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
+	var record tls.RecordHeaderError
+	var certificate *tls.CertificateVerificationError
+	var alert tls.AlertError
+	return errors.As(err, &op) && op.Op == "dial" || errors.Is(err, ErrForbiddenAddress) ||
+		errors.As(err, &record) || errors.As(err, &certificate) || errors.As(err, &alert)
 }
 
 // replay is the body of a request and how to send it again.
@@ -73,11 +69,11 @@ type replay struct {
 
 // newReplay looks at the body of a request. A small body of a request that may be repeated
 // is read and held.
-func newReplay(req *http.Request) (*replay, error) {
+func newReplay(req *http.Request, safe bool) (*replay, error) {
 	switch {
 	case req.Body == nil || req.Body == http.NoBody:
 		return &replay{again: func() (io.ReadCloser, error) { return req.Body, nil }}, nil
-	case req.GetBody != nil || !repeatable(req) || req.ContentLength < 0 || req.ContentLength > maxReplay:
+	case req.GetBody != nil || !safe || req.ContentLength < 0 || req.ContentLength > maxReplay:
 		return &replay{first: &passBody{src: req.Body}, again: req.GetBody}, nil
 	}
 	held := make([]byte, req.ContentLength)
@@ -132,28 +128,4 @@ func (r *replay) done() {
 func pause(ctx context.Context, attempt int) bool {
 	d := firstBackoff << min(attempt, 6)
 	return sleep(ctx, time.Duration(float64(d)*(0.5+0.5*unit(rand.Uint64()))))
-}
-
-// hold spares a server that asked for it with Retry-After.
-func (s *Server) hold(now int64, h http.Header) {
-	d := retryAfter(h.Get("Retry-After"), time.Now())
-	if d <= 0 {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.heldTo = max(s.heldTo, now+int64(d))
-	s.publish(now)
-}
-
-// retryAfter reads seconds or a date, at most maxHold.
-func retryAfter(v string, now time.Time) time.Duration {
-	v = strings.TrimSpace(v)
-	if n, err := strconv.ParseInt(v, 10, 64); err == nil {
-		return time.Duration(min(max(n, 0), int64(maxHold/time.Second))) * time.Second
-	}
-	if at, err := http.ParseTime(v); err == nil {
-		return min(max(at.Sub(now), 0), maxHold)
-	}
-	return 0
 }

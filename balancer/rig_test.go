@@ -25,6 +25,20 @@ func answers(code int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 }
 
+// breaksOff declares ten bytes, or a stream, and hangs up before the second or first.
+func breaksOff(contentType string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		if contentType == "" {
+			w.Header().Set("Content-Length", "10")
+			_, _ = io.WriteString(w, "x")
+		} else {
+			w.Header().Set("Content-Type", contentType)
+		}
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	}
+}
+
 // closedPort is an address at which nobody listens.
 func closedPort(t *testing.T) string {
 	t.Helper()
@@ -45,7 +59,7 @@ func newPool(t *testing.T, cfg Config, urls ...string) *Pool {
 	}
 	t.Cleanup(func() {
 		checkLedger(t, p)
-		p.transport.CloseIdleConnections()
+		p.CloseIdleConnections()
 	})
 	return p
 }

@@ -17,10 +17,15 @@ import (
 func (p *Pool) RoundTrip(req *http.Request) (*http.Response, error) {
 	p.requests.Add(1)
 	p.budget.live.Add(1)
-	c := &call{pool: p, req: req, trace: traceOf(req.Context()), job: p.newJob(requestClass(req), promptOf(req.Context()))}
+	limits := p.view.Load().limits
+	c := &call{pool: p, trace: traceOf(req.Context()), job: p.newJob(requestClass(req), promptOf(req.Context()))}
+	c.req, c.stop = withDeadline(req)
+	c.opted = opted(req, limits)
+	c.safe = c.opted || idempotent(req)
 	var err error
-	if c.body, err = newReplay(req); err != nil {
+	if c.body, err = newReplay(c.req, c.safe); err != nil {
 		p.ended(cancelled)
+		c.release()
 		return nil, err
 	}
 	defer c.body.done()
@@ -31,11 +36,26 @@ func (p *Pool) RoundTrip(req *http.Request) (*http.Response, error) {
 type call struct {
 	pool  *Pool
 	req   *http.Request
+	stop  context.CancelFunc // of the deadline that the request carried, or nil
 	body  *replay
 	trace *Trace
 	job   job
 	tried []*Server
+	// safe says that the request may be sent twice, opted that someone said so of one whose
+	// method does not.
+	safe, opted bool
+	retrying    bool // the attempt under way has a place in the budget
+	paid        bool // the next one has
 }
+
+// release lets go of the deadline.
+func (c *call) release() {
+	if c.stop != nil {
+		c.stop()
+	}
+}
+
+func (c *call) hasTried(s *Server) bool { return slices.Contains(c.tried, s) }
 
 // ended counts how a call ended in the end.
 func (p *Pool) ended(v verdict) {
@@ -54,31 +74,40 @@ func (p *Pool) ended(v verdict) {
 
 // run makes attempts until one is good or none is left.
 func (c *call) run() (*http.Response, error) {
-	p, retrying := c.pool, false
+	p := c.pool
 	for attempt := 1; ; attempt++ {
 		c.job.now = p.now()
 		l, err := p.acquire(c.job, c.tried)
 		if err != nil {
 			p.rejected.Add(1)
 			p.ended(failing)
-			c.giveBack(retrying)
+			c.giveBack()
+			c.release()
 			return nil, err
 		}
 		a, err := c.attempt(l, attempt)
-		c.giveBack(retrying)
+		c.giveBack()
 		limits := p.view.Load().limits
-		if attempt >= limits.MaxRetries || !c.mayRetry(a, err) || !p.budget.take(limits.RetryBudgetRatio) {
+		if attempt >= limits.MaxRetries || !c.mayRetry(a, err) || !c.pay(limits) {
 			return c.handOut(a, err)
 		}
-		retrying = true
 		p.retries.Add(1)
 		c.job.rnd = splitmix(c.job.rnd)
 		c.abandon(a, l)
 	}
 }
 
-func (c *call) giveBack(retrying bool) {
-	if retrying {
+// pay asks for a place in the budget, if an attempt that was given up has not got it already.
+func (c *call) pay(limits *Config) bool {
+	c.retrying = c.paid || c.pool.budget.take(limits.RetryBudgetRatio)
+	c.paid = false
+	return c.retrying
+}
+
+// giveBack gives the place of the attempt that ended back.
+func (c *call) giveBack() {
+	if c.retrying {
+		c.retrying = false
 		c.pool.budget.give()
 	}
 }
@@ -90,16 +119,29 @@ func (c *call) attempt(l *lease, attempt int) (*answer, error) {
 	l.onCut(cancel)
 	s := l.server
 	c.trace.Server, c.trace.Attempts = s.id, attempt
-	if slices.Contains(c.tried, s) && !pause(ctx, attempt) {
+	if c.hasTried(s) && !pause(ctx, attempt) {
 		return nil, c.failed(ctx, l, cancel, ctx.Err())
 	}
-	out := aimed(ctx, c.req, s.settings.Load().target)
+	set := s.settings.Load()
+	out := aimed(ctx, c.req, set.target)
 	if err := c.body.put(out, attempt); err != nil {
 		return nil, c.failed(ctx, l, cancel, err)
 	}
+	tellDeadline(out)
+	w := c.watch(l, attempt, cancel)
 	began := time.Now()
-	resp, err := c.pool.transport.RoundTrip(out) //nolint:bodyclose // the caller of RoundTrip closes it
+	resp, err := c.pool.transportOf(set).RoundTrip(out)
 	took := time.Since(began)
+	if err == nil && w != nil {
+		err = c.hold(resp)
+	}
+	if !w.end() {
+		c.paid = true
+		if err == nil {
+			_ = resp.Body.Close() // its context has ended
+			err = errAttemptTimeout
+		}
+	}
 	c.trace.UpstreamHeaderTime = took
 	c.trace.UpstreamTime += took
 	if err != nil {
@@ -111,7 +153,7 @@ func (c *call) attempt(l *lease, attempt int) (*answer, error) {
 
 // failed ends an attempt that had no answer.
 func (c *call) failed(ctx context.Context, l *lease, cancel context.CancelCauseFunc, err error) error {
-	if cause := context.Cause(ctx); errors.Is(cause, ErrServerCut) {
+	if cause := context.Cause(ctx); errors.Is(cause, ErrServerCut) || errors.Is(cause, errAttemptTimeout) {
 		err = cause
 	}
 	cancel(nil)
@@ -140,8 +182,8 @@ func (c *call) blame(err error) verdict {
 func (c *call) answered(l *lease, resp *http.Response, cancel context.CancelCauseFunc, took time.Duration) *answer {
 	now := c.pool.now()
 	l.server.reported(now, resp.Header)
-	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable {
-		l.server.hold(now, resp.Header)
+	if d := spareFor(resp); d > 0 {
+		l.server.Spare(d)
 	}
 	a := &answer{
 		ReadCloser: resp.Body, call: c, lease: l, resp: resp, cancel: cancel,
@@ -172,9 +214,9 @@ func (c *call) mayRetry(a *answer, err error) bool {
 	}
 	if err != nil {
 		var broken *bodyError
-		return !errors.As(err, &broken) && (unsent(err) || repeatable(c.req))
+		return !errors.As(err, &broken) && (unsent(err) || c.safe)
 	}
-	return worthRetry(a.resp.StatusCode) && repeatable(c.req)
+	return c.safe && c.worth(a)
 }
 
 // abandon lets go of an attempt that is followed by another.
@@ -193,13 +235,18 @@ func (c *call) abandon(a *answer, l *lease) {
 
 // handOut returns the last attempt to the caller.
 func (c *call) handOut(a *answer, err error) (*http.Response, error) {
+	if c.paid { // for an attempt that will not be
+		c.paid = false
+		c.pool.budget.give()
+	}
 	if err != nil {
 		c.pool.ended(c.blame(err))
+		c.release()
 		return nil, err
 	}
 	if !a.upgrade && (a.ReadCloser == http.NoBody || c.req.Method == http.MethodHead) {
 		a.end(a.verdict)
-		a.cancel(nil)
+		a.close(nil)
 		a.resp.Body = a.ReadCloser
 	}
 	return a.resp, nil

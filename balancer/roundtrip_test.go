@@ -66,6 +66,7 @@ func TestRetries(t *testing.T) {
 		name     string
 		bad      string
 		method   string
+		path     string
 		body     io.Reader
 		length   int64
 		key      string
@@ -75,8 +76,16 @@ func TestRetries(t *testing.T) {
 		{name: "GET after 503", bad: backend(t, answers(503)).URL, method: "GET", want: "200 good:", attempts: 2},
 		{name: "GET after 502", bad: backend(t, answers(502)).URL, method: "GET", want: "200 good:", attempts: 2},
 		{name: "GET after 504", bad: backend(t, answers(504)).URL, method: "GET", want: "200 good:", attempts: 2},
-		{name: "no retry after 500", bad: backend(t, answers(500)).URL, method: "GET", want: "500 ", attempts: 1},
-		{name: "no retry after 429", bad: backend(t, answers(429)).URL, method: "GET", want: "429 ", attempts: 1},
+		{name: "GET after 500", bad: backend(t, answers(500)).URL, method: "GET", want: "200 good:", attempts: 2},
+		{name: "GET after 429", bad: backend(t, answers(429)).URL, method: "GET", want: "200 good:", attempts: 2},
+		{name: "GET after 402", bad: backend(t, answers(402)).URL, method: "GET", want: "200 good:", attempts: 2},
+		{name: "no retry after 501", bad: backend(t, answers(501)).URL, method: "GET", want: "501 ", attempts: 1},
+		{name: "POST after 429 is not repeated", bad: backend(t, answers(429)).URL, method: "POST", body: strings.NewReader("x"), want: "429 ", attempts: 1},
+		{name: "POST on a path that may be repeated", bad: backend(t, answers(429)).URL, method: "POST", path: "/v1/embeddings", body: strings.NewReader("x"), want: "200 good:x", attempts: 2},
+		{name: "gRPC unavailable", bad: backend(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Grpc-Status", "14") }).URL, method: "POST", path: "/v1/embeddings", body: strings.NewReader("x"), want: "200 good:x", attempts: 2},
+		{name: "short answer that breaks off", bad: backend(t, breaksOff("")).URL, method: "GET", want: "200 good:", attempts: 2},
+		{name: "stream that breaks off before its first byte", bad: backend(t, breaksOff("text/event-stream")).URL, method: "POST", path: "/v1/embeddings", body: strings.NewReader("x"), want: "200 good:x", attempts: 2},
+		{name: "TLS that is none", bad: "https" + strings.TrimPrefix(good.URL, "http"), method: "POST", body: strings.NewReader("x"), want: "200 good:x", attempts: 2},
 		{name: "GET after a hang-up", bad: backend(t, hangUp).URL, method: "GET", want: "200 good:", attempts: 2},
 		{name: "POST is sent once", bad: backend(t, answers(503)).URL, method: "POST", body: strings.NewReader("x"), want: "503 ", attempts: 1},
 		{name: "POST after a hang-up is not repeated", bad: backend(t, hangUp).URL, method: "POST", body: strings.NewReader("x"), want: "0 ", attempts: 1},
@@ -90,11 +99,11 @@ func TestRetries(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPool(t, Config{Strategy: LeastConnections, Servers: []ServerConfig{
+			p := newPool(t, Config{Strategy: LeastConnections, RepeatPaths: []string{"/v1/*"}, Servers: []ServerConfig{
 				{ID: "bad", URL: tt.bad, Weight: 1000}, {ID: "good", URL: good.URL, Weight: 0.001}, // bad is picked first
 			}})
 			ctx, trace := WithTrace(t.Context())
-			req := request(t, tt.method, "/", tt.body).WithContext(ctx)
+			req := request(t, tt.method, "/"+strings.TrimPrefix(tt.path, "/"), tt.body).WithContext(ctx)
 			if tt.length != 0 {
 				req.ContentLength = tt.length
 			}

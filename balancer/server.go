@@ -10,11 +10,13 @@ import (
 // Server is one server of a [Pool]. It is safe for concurrent use.
 type Server struct {
 	id       string
+	pool     *Pool
 	settings atomic.Pointer[settings]
 
 	requests, failed, cancelled, ejections atomic.Uint64
 
 	inFlight atomic.Int64 // written under mu
+	slow     atomic.Int32 // comparisons in a row in which it was much slower than the others
 
 	mu       sync.Mutex // guards the fields below; held for moments, never across I/O
 	declared ServerConfig
@@ -23,7 +25,8 @@ type Server struct {
 	newest   *lease
 	work     float64 // their expected work in seconds
 	idle     chan struct{}
-	gone     bool // removed from the pool
+	back     chan struct{} // closed when maintenance ends; nil: not in maintenance
+	gone     bool          // removed from the pool
 	history  history
 	latency  latencyEstimate
 	success  successEstimate
@@ -40,6 +43,7 @@ type Server struct {
 type settings struct {
 	ServerConfig
 	target *url.URL
+	h2c    bool // target is HTTP/2 without TLS; its scheme is http
 }
 
 // seat is a server's place in the present view.
@@ -53,11 +57,14 @@ type seat struct {
 
 // newServer returns a server of a valid configuration.
 func (p *Pool) newServer(c ServerConfig, now int64) *Server {
-	s := &Server{id: c.ID, declared: c}
+	s := &Server{id: c.ID, pool: p, declared: c}
 	s.replica.place.Store(int32(p.prefixes.place()))
 	s.configure(c)
 	s.lastUse = now
 	s.health = health{maintenance: c.Status == StatusMaintenance, warm: true}
+	if s.health.maintenance {
+		s.back = make(chan struct{})
+	}
 	s.health.settle(p.epoch, now)
 	return s
 }
@@ -68,15 +75,23 @@ func (s *Server) configure(c ServerConfig) {
 	if err != nil { // Validate ran before
 		target = &url.URL{Scheme: "http", Host: "invalid."}
 	}
-	s.settings.Store(&settings{ServerConfig: c, target: target})
+	h2c := target.Scheme == schemeH2C
+	if h2c {
+		target.Scheme = "http"
+	}
+	s.settings.Store(&settings{ServerConfig: c, target: target, h2c: h2c})
 }
 
 // ID returns the server's id.
 func (s *Server) ID() string { return s.id }
 
-// URL returns a copy of the server's base URL.
+// URL returns a copy of the server's base URL: http, https, or h2c for HTTP/2 without TLS.
 func (s *Server) URL() *url.URL {
-	u := *s.settings.Load().target
+	set := s.settings.Load()
+	u := *set.target
+	if set.h2c {
+		u.Scheme = schemeH2C
+	}
 	return &u
 }
 
@@ -93,10 +108,6 @@ func (s *Server) forget() {
 	s.residue = residue{}
 	s.replica.reading, s.replica.writing, s.replica.strange = line{}, line{}, 0
 }
-
-// holdShare is the part of its weight that a server keeps which asked callers to hold
-// back with Retry-After.
-const holdShare = 0.05
 
 // publish prices the server for the next pick. Its lock is held.
 func (s *Server) publish(now int64) {

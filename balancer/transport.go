@@ -30,6 +30,8 @@ func newTransport(p *Pool) *http.Transport {
 		ExpectContinueTimeout: time.Second,
 		ReadBufferSize:        16 << 10,
 		WriteBufferSize:       16 << 10,
+		// A connection that carries many calls is asked whether it lives when it is silent.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 5 * time.Second},
 	}
 }
 

@@ -59,6 +59,14 @@ type refresher struct {
 	latencies, weights, speeds []float64
 }
 
+func (v *view) medianWeight() float64 {
+	weights := make([]float64, len(v.servers))
+	for i, s := range v.servers {
+		weights[i] = s.settings.Load().Weight
+	}
+	return median(weights)
+}
+
 func (v *view) find(id string) *Server {
 	i := slices.IndexFunc(v.servers, func(s *Server) bool { return s.id == id })
 	if i < 0 {
@@ -71,6 +79,7 @@ func (v *view) find(id string) *Server {
 func (p *Pool) pick(v *view, j job, f *promptFlight) int {
 	if next := p.refresher.next.Load(); j.now >= next && p.refresher.next.CompareAndSwap(next, j.now+int64(refreshEvery)) {
 		p.refresh(v, j.now)
+		p.judge(v, j.now)
 	}
 	prompted := f != nil && v.affine // what is known of unused replicas fades by itself
 	if v.explores && !prompted && p.explorer.due.Load() != 0 && j.size <= p.sizes.mean.Load()/2 {
