@@ -11,6 +11,7 @@ import (
 func (m *Manager) openCaptures(context.Context) error {
 	cfg := m.Config()
 	r, err := capture.Open(filepath.Join(cfg.DataDir, "captures"), cfg.Profiler.Capture, capture.Signals{
+		Profiler:   m.Profiler,
 		Slowest:    m.slowest,
 		MemoryUsed: func() float64 { return m.Memory.Stats().UsedRatio },
 	})
@@ -18,7 +19,7 @@ func (m *Manager) openCaptures(context.Context) error {
 		return err
 	}
 	m.Captures = r
-	return nil
+	return m.Registry.Register(r)
 }
 
 func (m *Manager) runCaptures(ctx context.Context) error { return m.Captures.Run(ctx) }

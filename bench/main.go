@@ -16,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/sentientcore/upshift/bench/costload"
 	"github.com/sentientcore/upshift/bench/diskload"
 	"github.com/sentientcore/upshift/bench/gcload"
 	"github.com/sentientcore/upshift/bench/leakload"
@@ -31,7 +32,7 @@ const (
 )
 
 func main() {
-	if len(os.Args) > 2 && os.Args[2] == "leakload" {
+	if len(os.Args) > 2 && (os.Args[2] == "leakload" || os.Args[2] == "costload") {
 		runtime.MemProfileRate = leakload.ProfileRate // before anything allocates
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -53,6 +54,8 @@ func asRole(ctx context.Context, args []string) int {
 		err = gcload.Run(ctx, args[1:], os.Stdout)
 	case "diskload":
 		err = diskload.Run(ctx, args[1:], os.Stdin, os.Stdout)
+	case "costload":
+		err = costload.Run(ctx, args[1:], os.Stdout)
 	case "leakload":
 		err = leakload.Run(args[1:], os.Stdout)
 	case "cache":

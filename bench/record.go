@@ -64,7 +64,7 @@ func measureRecord(ctx context.Context, r *rig) error {
 	if err := r.recordOverhead(ctx); err != nil {
 		return err
 	}
-	return r.recordNames()
+	return r.recordNames() //nolint:contextcheck // a call without a context
 }
 
 func allocations(c recorder, allocs map[string]float64) string {
@@ -81,8 +81,8 @@ func (r *rig) recordOverhead(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	loop := siteLoop(p)
-	const each = 1000 // in 10 ms
+	loop := siteLoop(p) //nolint:contextcheck // a call without a context
+	const each = 1000   // in 10 ms
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for began, made := time.Now(), 0; made < 1000*each; made += each {

@@ -37,7 +37,7 @@ const (
 //go:noinline
 func bare(n int) int { return n*31 + 7 }
 
-var recordSink int // keeps calls from being left out
+var recordSink int //nolint:unused // written, so that calls are not left out
 
 // recorders are all of them. What the third-party ones need for the duration, two readings of
 // the clock, counts as theirs, as it does in a program.
@@ -65,10 +65,10 @@ func recorders(ctx context.Context) ([]recorder, func(), error) {
 				recordSink = bare(n)
 			}
 		}},
-		{recordOff, siteLoop(off)},
-		{recordCounted, siteLoop(counted)},
-		{recordTimed, siteLoop(timed)},
-		{"always timed, by name", func(n int) {
+		{recordOff, siteLoop(off)},         //nolint:contextcheck // a call without a context
+		{recordCounted, siteLoop(counted)}, //nolint:contextcheck // a call without a context
+		{recordTimed, siteLoop(timed)},     //nolint:contextcheck // a call without a context
+		{"always timed, by name", func(n int) { //nolint:contextcheck // a call without a context
 			for range n {
 				call := timed.Start("bench.named")
 				recordSink = bare(n)

@@ -18,6 +18,10 @@ var (
 		"Duration of calls; quantiles are of about the last minute.", []string{"function"}, nil)
 	descErrors = prometheus.NewDesc("upshift_profiler_call_errors_total",
 		"Calls that failed or panicked.", []string{"function"}, nil)
+	descCPU = prometheus.NewDesc("upshift_profiler_call_cpu_seconds",
+		"Processor time of a call without those inside it, where enough samples tell.", []string{"function"}, nil)
+	descAlloc = prometheus.NewDesc("upshift_profiler_call_alloc_bytes",
+		"Bytes that a call allocates without those inside it, where enough samples tell.", []string{"function"}, nil)
 	descSelf = prometheus.NewDesc("upshift_profiler_self_seconds_total",
 		"Time in calls without the time of nested calls.", []string{"function"}, nil)
 )
@@ -25,7 +29,7 @@ var (
 // Describe implements prometheus.Collector, for a nil profiler too.
 func (p *Profiler) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descEnabled, descThreshold, descFunctions, descOverflowed, descOverhead, descDuration, descErrors, descSelf,
+		descEnabled, descThreshold, descFunctions, descOverflowed, descOverhead, descDuration, descErrors, descSelf, descCPU, descAlloc,
 	} {
 		ch <- d
 	}
@@ -67,4 +71,10 @@ func (fn *function) collect(p *Profiler, ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstSummary(descDuration, s.Calls, s.TotalSeconds, quantiles, s.Name)
 	ch <- prometheus.MustNewConstMetric(descErrors, prometheus.CounterValue, float64(s.Errors), s.Name)
 	ch <- prometheus.MustNewConstMetric(descSelf, prometheus.CounterValue, s.SelfSeconds, s.Name)
+	if s.Cost.CPU.Known {
+		ch <- prometheus.MustNewConstMetric(descCPU, prometheus.GaugeValue, s.Cost.CPU.PerCall, s.Name)
+	}
+	if s.Cost.Alloc.Known {
+		ch <- prometheus.MustNewConstMetric(descAlloc, prometheus.GaugeValue, s.Cost.Alloc.PerCall, s.Name)
+	}
 }

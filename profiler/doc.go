@@ -34,6 +34,16 @@
 // minute or so, found by subtracting a snapshot of the same histogram: a record costs
 // nothing extra for it.
 //
+// # Processor time and bytes
+//
+// What a call takes of a processor and allocates is estimated from samples by
+// [github.com/sentientcore/upshift/profiler/capture.Attributor], which gives it to [Profiler.SetCosts]:
+// [FunctionStats.Cost] has each figure with its interval, or says why there is none. Samples are
+// told apart by the label that calls of [Wrap], [Profiler.Handler] and [UnaryServer] set
+// meanwhile, and by the Go function that a call is in: the wrapped one, or the whole of the one
+// that begins a block. A Go function that begins blocks of several names is counted for none of
+// them, and a name begun in several Go functions only in the first.
+//
 // # What is bounded
 //
 // Names: [Config.MaxFunctions]; calls of further names go to [OtherFunction] and are

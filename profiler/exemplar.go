@@ -62,6 +62,9 @@ func panicText(value any) string {
 func labelsOf(ctx context.Context) map[string]string {
 	var labels map[string]string
 	pprof.ForLabels(ctx, func(key, value string) bool {
+		if key == LabelKey {
+			return true // the outer call's
+		}
 		if labels == nil {
 			labels = make(map[string]string, maxLabels)
 		}

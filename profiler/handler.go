@@ -1,9 +1,11 @@
 package profiler
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
+	"runtime/pprof"
 	"strconv"
 )
 
@@ -24,6 +26,7 @@ func (p *Profiler) Handler(name string, next http.Handler) http.Handler {
 		return next
 	}
 	site := p.Site(name)
+	site.goFunction = goFunctionOf(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !p.enabled.Load() {
 			next.ServeHTTP(w, r)
@@ -37,8 +40,19 @@ func (p *Profiler) Handler(name string, next http.Handler) http.Handler {
 		sw := &statusWriter{ResponseWriter: w}
 		returned := false
 		defer func() { call.leaveHandler(r, sw.failure(), returned, recover()) }()
-		next.ServeHTTP(sw.shaped(), r)
+		serveLabelled(call.fn, next, sw.shaped(), r)
 		returned = true
+	})
+}
+
+// serveLabelled serves with the label of fn, where labelling is on.
+func serveLabelled(fn *function, next http.Handler, w http.ResponseWriter, r *http.Request) {
+	if !fn.p.labelling.Load() {
+		next.ServeHTTP(w, r)
+		return
+	}
+	pprof.Do(r.Context(), pprof.Labels(LabelKey, fn.name), func(ctx context.Context) {
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 

@@ -65,7 +65,7 @@ func UnaryServer[Info any, Next ~func(context.Context, any) (any, error)](
 		if !p.Enabled() {
 			return next(ctx, request)
 		}
-		return recorded(ctx, p.lookup(method(info)), next, request)
+		return recorded(ctx, p.method(method(info)), next, request)
 	}
 }
 
@@ -79,12 +79,20 @@ func StreamServer[Stream, Info any, Next ~func(any, Stream) error](
 		if !p.Enabled() {
 			return next(server, stream)
 		}
-		call, returned := p.lookup(method(info)).begin(), false
+		call, returned := p.method(method(info)).begin(), false
 		defer func() { call.leave(err, returned, recover()) }()
 		err = next(server, stream)
 		returned = true
 		return err
 	}
+}
+
+// method finds or makes the function of that name, which is in no Go function of its own.
+func (p *Profiler) method(name string) *function {
+	if fn, ok := (*p.functions.Load())[name]; ok {
+		return fn
+	}
+	return p.define(cleanName(name), noGoFunction)
 }
 
 // UnaryClient returns a grpc.UnaryClientInterceptor that records each call under its full method:
@@ -97,7 +105,7 @@ func UnaryClient[Conn, Option any, Next ~func(context.Context, string, any, any,
 		if !p.Enabled() {
 			return next(ctx, method, request, reply, c, options...)
 		}
-		ctx, call := p.lookup(method).beginIn(ctx)
+		ctx, call := p.method(method).beginIn(ctx)
 		returned := false
 		defer func() { call.leave(err, returned, recover()) }()
 		err = next(ctx, method, request, reply, c, options...)

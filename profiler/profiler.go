@@ -20,6 +20,8 @@ type Profiler struct {
 	timeEvery    atomic.Int64
 	overflowed   atomic.Uint64 // calls of OtherFunction before it was cleared
 	overhead     overhead
+	labelling    atomic.Bool
+	owners       owners
 
 	epoch time.Time // durations and times are monotonic nanoseconds since here
 
@@ -99,10 +101,11 @@ func (p *Profiler) lookup(name string) *function {
 	if fn, ok := (*p.functions.Load())[name]; ok {
 		return fn
 	}
-	return p.define(cleanName(name))
+	return p.define(cleanName(name), "")
 }
 
-func (p *Profiler) define(name string) *function {
+// define makes a function whose calls are in goFunction; where that is empty, in the caller's.
+func (p *Profiler) define(name, goFunction string) *function {
 	known := *p.functions.Load()
 	if fn, ok := known[name]; ok {
 		return fn
@@ -123,6 +126,13 @@ func (p *Profiler) define(name string) *function {
 	next := maps.Clone(known)
 	next[fn.name] = fn
 	p.functions.Store(&next)
+	switch {
+	case name == OtherFunction, goFunction == noGoFunction:
+	case goFunction == "":
+		p.owners.add(blockFunction(), name)
+	default:
+		p.owners.add(goFunction, name)
+	}
 	return fn
 }
 
@@ -173,6 +183,7 @@ func (p *Profiler) ClearAll() int {
 // forget tells those that hold fn that it was cleared.
 func (p *Profiler) forget(fn *function) {
 	fn.removed.Store(true)
+	p.owners.remove(fn.name)
 	if fn.name == OtherFunction {
 		p.overflowed.Add(fn.calls())
 	}

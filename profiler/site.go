@@ -8,9 +8,10 @@ import (
 // Site is a place in the program whose calls share one name. It saves the look-up that
 // [Profiler.Start] makes for every call. A nil *Site records nothing.
 type Site struct {
-	p    *Profiler
-	name string
-	fn   atomic.Pointer[function]
+	p          *Profiler
+	name       string
+	goFunction string // that its calls are in, if known
+	fn         atomic.Pointer[function]
 }
 
 // Site returns the site of that name; of a nil profiler it is nil. The name takes room
@@ -27,7 +28,10 @@ func (s *Site) function() *function {
 	if fn := s.fn.Load(); fn != nil && !fn.removed.Load() {
 		return fn
 	}
-	fn := s.p.lookup(s.name)
+	fn, ok := (*s.p.functions.Load())[s.name]
+	if !ok {
+		fn = s.p.define(s.name, s.goFunction)
+	}
 	if fn.name == s.name { // not the overflow: there may be room later
 		s.fn.Store(fn)
 	}

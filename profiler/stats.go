@@ -55,6 +55,8 @@ type FunctionStats struct {
 	// Calls nest through the context of [Profiler.StartContext].
 	SelfSeconds float64 `json:"self_seconds"`
 
+	// Cost is what a call takes of a processor and allocates, where that is measured.
+	Cost Cost `json:"cost"`
 	// Recent is the same over about the last minute.
 	Recent Window `json:"recent"`
 	// Exemplars are the newest calls at or over the threshold, newest first.

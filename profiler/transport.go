@@ -18,7 +18,9 @@ func (p *Profiler) RoundTripper(name string, next http.RoundTripper) http.RoundT
 	if p == nil {
 		return next
 	}
-	return &transport{site: p.Site(name), next: next}
+	site := p.Site(name)
+	site.goFunction = noGoFunction // most of the work is in goroutines of the transport
+	return &transport{site: site, next: next}
 }
 
 type transport struct {

@@ -12,6 +12,7 @@ func Wrap[A, R any](
 		return fn
 	}
 	site := p.Site(name)
+	site.goFunction = goFunctionOf(fn)
 	return func(ctx context.Context, arg A) (R, error) {
 		if !p.enabled.Load() {
 			return fn(ctx, arg)
@@ -31,7 +32,7 @@ func recorded[A, R any](
 			call.leave(err, false, recover())
 		}
 	}()
-	result, err = next(ctx, arg)
+	result, err = labelled(fn, next)(ctx, arg)
 	returned = true
 	call.End(err)
 	return result, err

@@ -84,6 +84,10 @@ type Stats struct {
 	Automatic   uint64 `json:"automatic"`
 	RateLimited uint64 `json:"rate_limited"`
 	Suppressed  uint64 `json:"suppressed"`
+	// Attributions are the measurements of what calls take of a processor and allocate. Of them
+	// AttributionsFailed gave no processor time, because somebody else recorded a CPU profile.
+	Attributions       uint64 `json:"attributions"`
+	AttributionsFailed uint64 `json:"attributions_failed"`
 	// Targets are the names of other services that may be captured.
 	Targets []string `json:"targets"`
 }

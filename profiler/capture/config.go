@@ -16,11 +16,13 @@ const (
 	DefaultAutomaticInterval = 10 * time.Minute
 	DefaultP99               = time.Second
 	DefaultCPU               = 0.8
+	DefaultAttributeEvery    = time.Minute
 
 	maxMaxCaptures = 10_000
 	minMaxBytes    = 1 << 20
 	minInterval    = time.Minute
 	maxTargets     = 64
+	minAttribute   = 2 * attributeFor
 )
 
 // Config says what a [Recorder] keeps and when it captures by itself. The zero value means all
@@ -40,6 +42,11 @@ type Config struct {
 	P99 time.Duration `conf:"p99"`
 	// CPU is the share of the usable processors, 0 to 1, from which one is taken. Zero means 0.8.
 	CPU float64 `conf:"cpu"`
+	// AttributeEvery is how often what calls take of a processor and allocate is measured, for ten seconds.
+	// Zero means a minute, the least is 20 s.
+	AttributeEvery time.Duration `conf:"attribute_every"`
+	// NoAttribution leaves that out.
+	NoAttribution bool `conf:"no_attribution"`
 	// Targets are other Go services that may be captured, by name: the address under which they
 	// serve /debug/pprof, such as http://10.0.0.5:6060. Nothing else can be reached.
 	Targets map[string]string `conf:"targets"`
@@ -61,6 +68,9 @@ func (c Config) WithDefaults() Config {
 	}
 	if c.CPU == 0 {
 		c.CPU = DefaultCPU
+	}
+	if c.AttributeEvery == 0 {
+		c.AttributeEvery = DefaultAttributeEvery
 	}
 	return c
 }
@@ -85,6 +95,9 @@ func (c Config) Validate() error {
 	}
 	if !(c.CPU >= 0 && c.CPU <= 1) {
 		fault("cpu", "must be between 0 and 1 (got %v)", c.CPU)
+	}
+	if c.AttributeEvery != 0 && c.AttributeEvery < minAttribute {
+		fault("attribute_every", "must be at least %v, or 0 for the default (got %v)", minAttribute, c.AttributeEvery)
 	}
 	if len(c.Targets) > maxTargets {
 		fault("targets", "must be at most %d (got %d)", maxTargets, len(c.Targets))

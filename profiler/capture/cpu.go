@@ -31,11 +31,27 @@ type CPUProfiler struct {
 type cpuRecording struct {
 	parts []*profile.Profile
 	err   error
+	spans spans
 }
+
+// spans is told when samples begin and end to be taken.
+type spans interface {
+	began()
+	ended()
+}
+
+type nobody struct{}
+
+func (nobody) began() {}
+func (nobody) ended() {}
 
 // Record records for d, or until ctx ends, and then returns ctx's error.
 func (c *CPUProfiler) Record(ctx context.Context, d time.Duration) (*profile.Profile, error) {
-	r := &cpuRecording{}
+	return c.record(ctx, d, nobody{})
+}
+
+func (c *CPUProfiler) record(ctx context.Context, d time.Duration, tell spans) (*profile.Profile, error) {
+	r := &cpuRecording{spans: tell}
 	if err := c.join(r); err != nil {
 		return nil, err
 	}
@@ -53,16 +69,17 @@ func (c *CPUProfiler) join(r *cpuRecording) error {
 	if len(c.recordings) > 0 {
 		c.cut()
 	}
+	if c.recordings == nil {
+		c.recordings = map[*cpuRecording]struct{}{}
+	}
+	c.recordings[r] = struct{}{}
 	if err := c.begin(); err != nil {
+		delete(c.recordings, r)
 		for other := range c.recordings { // the cut took it from under them
 			other.err = err
 		}
 		return err
 	}
-	if c.recordings == nil {
-		c.recordings = map[*cpuRecording]struct{}{}
-	}
-	c.recordings[r] = struct{}{}
 	return nil
 }
 
@@ -89,6 +106,9 @@ func (c *CPUProfiler) begin() error {
 		return ErrCPUBusy // the only reason there is
 	}
 	c.buf = buf
+	for r := range c.recordings {
+		r.spans.began()
+	}
 	return nil
 }
 
@@ -97,6 +117,9 @@ func (c *CPUProfiler) begin() error {
 func (c *CPUProfiler) cut() {
 	if c.buf == nil {
 		return
+	}
+	for r := range c.recordings {
+		r.spans.ended()
 	}
 	pprof.StopCPUProfile()
 	part, err := profile.ParseData(c.buf.Bytes())

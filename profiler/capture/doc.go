@@ -32,6 +32,13 @@
 // A process has one CPU profiler. [CPUProfiler] shares it: recordings that overlap are cut at
 // each begin and end and put together again for each of them.
 //
+// # What calls cost
+//
+// With [Signals.Profiler] an [Attributor] measures every minute, for ten seconds, what calls of its functions
+// take of a processor and allocate. With four goroutines at once it is within a tenth of the truth where
+// there are some hundred samples, and its intervals hold the truth in nine of ten cases or more, where reading the process
+// before and after a call is off by 16 to 4,500 % (scripts/bench.sh attribution, two processors).
+//
 // # What it does not do
 //
 // It does not symbolise: profiles of Go programs carry their names. It draws no call graph and

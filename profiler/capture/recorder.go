@@ -27,6 +27,7 @@ type Recorder struct {
 	cpu     CPUProfiler
 	fetcher *http.Client
 	watch   *watch
+	costs   *Attributor // nil without a profiler
 	wake    chan struct{}
 
 	store *store
@@ -51,6 +52,9 @@ func Open(dir string, cfg Config, signals Signals) (*Recorder, error) {
 	r := &Recorder{
 		fetcher: newFetcher(), wake: make(chan struct{}, 1), store: files, cfg: cfg.WithDefaults(),
 		running: map[lane]bool{}, watch: newWatch(signals),
+	}
+	if signals.Profiler != nil {
+		r.costs = NewAttributor(signals.Profiler, &r.cpu)
 	}
 	for _, c := range found {
 		r.all = append(r.all, &c)
@@ -138,6 +142,9 @@ func (r *Recorder) poke() {
 // were under way have failed.
 func (r *Recorder) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
+	if r.costs != nil {
+		wg.Go(func() { r.attribute(ctx) })
+	}
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for {

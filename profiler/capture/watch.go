@@ -9,11 +9,15 @@ import (
 	"time"
 
 	"github.com/shirou/gopsutil/v4/process"
+
+	"github.com/sentientcore/upshift/profiler"
 )
 
-// Signals are what a [Recorder] cannot see by itself. Each may be nil. They are asked every five
-// seconds and must answer at once.
+// Signals are what a [Recorder] cannot see by itself. Each may be nil. The functions are asked every
+// five seconds and must answer at once.
 type Signals struct {
+	// Profiler has the functions to which processor time and bytes are attributed.
+	Profiler *profiler.Profiler
 	// Slowest is the function with the greatest p99 of the last minute.
 	Slowest func() (name string, p99 time.Duration)
 	// MemoryUsed is the share of the memory limit in use, 0 to 1.
