@@ -20,7 +20,7 @@ const module = "github.com/sentientcore/upshift"
 const layers = `
 internal/conf internal/run internal/netaddr internal/pgtest internal/redistest web
 profiler profiler/capture cache cache/diskcache cache/rediscache cache/semantic memory balancer balancer/sim postgres
-metrics balancer/replay
+metrics balancer/replay gateway/llm
 gateway alert
 advisor
 api

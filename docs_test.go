@@ -1,6 +1,7 @@
 package upshift_test
 
 import (
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -137,6 +138,14 @@ func TestMetricsInDocs(t *testing.T) {
 	m := start(t, testConfig(t, backend(t, "ok")), upshift.Collaborators{})
 	if status, _ := get(t, "http://"+m.GatewayAddr()+"/"); status != http.StatusOK {
 		t.Fatalf("gateway answered %d", status)
+	}
+	ask := strings.NewReader(`{"model":"m","stream":true}`)
+	res, err := http.Post("http://"+m.GatewayAddr()+"/v1/chat/completions", "application/json", ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, res.Body); err != nil || res.Body.Close() != nil {
+		t.Fatal(err)
 	}
 	_, exposition := get(t, "http://"+m.APIAddr()+"/metrics")
 	for page, text := range pages(t) {

@@ -44,6 +44,8 @@ func contract() []request {
 		{route: "POST ./cache/clear", path: "./cache/clear?tag=t", want: 200, off: 409},
 		{route: "POST ./cache/clear", path: "./cache/clear?tag=t&pattern=a", want: 400, off: 409},
 		{route: "POST ./cache/optimize", want: 200, off: 409},
+		{route: "GET ./gateway/stats", want: 200},
+		{route: "GET ./gateway/llm", want: 200},
 		{route: "GET ./database/stats", want: 200},
 		{route: "GET ./database/slow-queries", path: "./database/slow-queries?limit=5", want: 200},
 		{route: "POST ./database/analyze", body: `{"query":"select 1","params":[1]}`, want: 409},

@@ -21,6 +21,9 @@ func (s *Server) tableOfParts() []Route {
 		on(post("/cache/clear"), Operator, "Clear all caches, one cache, a key pattern or a tag", s.cacheClear),
 		on(post("/cache/optimize"), Operator, "Share the bytes anew between the named caches", s.cacheOptimize),
 
+		on(get("/gateway/stats"), Viewer, "The data plane: requests, streams, cache outcomes, faults", s.gatewayStats),
+		on(get("/gateway/llm"), Viewer, "Calls of language models: tokens, cost and speed by model, agent, step, tenant and run", s.gatewayLLM),
+
 		on(get("/database/stats"), Viewer, "Database, connection pool and query statistics", s.databaseStats),
 		on(get("/database/slow-queries"), Viewer, "Slow statements, slowest first", s.slowQueries),
 		on(post("/database/analyze"), Operator, "Plan a statement; it is never run", s.analyze).with(notes),

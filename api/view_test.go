@@ -60,6 +60,8 @@ func TestOffIsTheSameShape(t *testing.T) {
 	k := newKit(t, Parts{})
 	for path, want := range map[string]string{
 		"/cache/stats":         `{"success":true,"data":{"enabled":false,"hit_rate":0,`,
+		"/gateway/stats":       `{"success":true,"data":{"enabled":false,"requests":0,`,
+		"/gateway/llm":         `{"success":true,"data":{"enabled":false,"prices":{"date":"",`,
 		"/database/stats":      `{"success":true,"data":{"enabled":false,"connected":false,`,
 		"/memory/stats":        `{"success":true,"data":{"enabled":false,"system_memory":{"total_gb":0,`,
 		"/load-balancer/stats": `{"success":true,"data":{"enabled":false,"strategy":"",`,

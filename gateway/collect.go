@@ -110,9 +110,10 @@ func (g *Gateway) Describe(ch chan<- *prometheus.Desc) {
 	for _, m := range distributions() {
 		ch <- m.desc
 	}
+	g.ledger.Describe(ch)
 }
 
-// Collect implements [prometheus.Collector]. All labels have fixed values.
+// Collect implements [prometheus.Collector]. The values of labels are fixed or bounded.
 func (g *Gateway) Collect(ch chan<- prometheus.Metric) {
 	s := g.Stats()
 	for _, m := range singles() {
@@ -127,6 +128,7 @@ func (g *Gateway) Collect(ch chan<- prometheus.Metric) {
 		count, seconds, cumulative := m.of(&g.count).read()
 		ch <- prometheus.MustNewConstHistogram(m.desc, count, seconds, cumulative)
 	}
+	g.ledger.Collect(ch)
 }
 
 var _ prometheus.Collector = (*Gateway)(nil)

@@ -7,7 +7,10 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/sentientcore/upshift/gateway/llm"
 )
 
 // Defaults of [Config].
@@ -52,6 +55,9 @@ type Config struct {
 	// CachePost are routes of POST requests that change nothing and whose answers are kept, such as
 	// embeddings. Empty means none.
 	CachePost []PostRoute `conf:"cache_post"`
+	// Prices is the path of a file of the prices of language models, in the form of
+	// [llm.DefaultPricesText]. Empty means those that come with upshift.
+	Prices string `conf:"prices"`
 }
 
 // WithDefaults returns c with its zero fields replaced by the defaults.
@@ -75,7 +81,7 @@ func (c Config) WithDefaults() Config {
 // Validate names every fault of c at once, each beginning with its key; nil means none.
 func (c Config) Validate() error {
 	c = c.WithDefaults()
-	errs := []error{validateListen(c.Listen), validatePost(c.CachePost)}
+	errs := []error{validateListen(c.Listen), validatePost(c.CachePost), validatePrices(c.Prices)}
 	for _, d := range []struct {
 		key   string
 		value time.Duration
@@ -117,4 +123,25 @@ func validateListen(listen string) error {
 		return fmt.Errorf("gateway.listen: must be host:port such as 127.0.0.1:8080 (got %q)", listen)
 	}
 	return nil
+}
+
+func validatePrices(file string) error {
+	_, err := readPrices(file)
+	return err
+}
+
+// readPrices reads a file of prices, or those that come with upshift. Each fault begins with the key that names the file.
+func readPrices(file string) (*llm.Prices, error) {
+	if file == "" {
+		return llm.DefaultPrices()
+	}
+	p, err := llm.ReadPrices(file)
+	if err == nil {
+		return p, nil
+	}
+	var errs []error
+	for fault := range strings.Lines(err.Error()) {
+		errs = append(errs, errors.New("gateway.prices: "+strings.TrimSpace(fault)))
+	}
+	return nil, errors.Join(errs...)
 }

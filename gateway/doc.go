@@ -80,6 +80,14 @@
 //
 // What hits spared of the servers' time and, with [Parts.Price], of money is counted.
 //
+// # Language models
+//
+// Calls of OpenAI's and Anthropic's interfaces are recognised by path and body, read as they pass and
+// not changed by a byte, see package llm: model, tokens, cost by [Config.Prices], time to the first
+// token, gaps, why the answer ended. X-Upshift-Agent, -Run, -Step and -Tenant, or W3C baggage, say
+// whose a call is; they are passed on. [Gateway.LLM] has the accounts. An answer from the cache costs
+// nothing; one that is shared is the cost of the one who asked first.
+//
 // # What it measures
 //
 // Requests by status class, durations (of an event stream: to its first byte), time to the
@@ -90,7 +98,7 @@
 //
 // # What it does not do
 //
-// It ends no TLS, does not know the names of tenants, and does not look into bodies but those of
-// the routes above: tokens are not counted. A log probability, a citation or what else only one
+// It ends no TLS, and does not check who a client is: the labels of a request are its own claims. It
+// counts no tokens, but believes what servers say. A log probability, a citation or what else only one
 // server's format knows is not turned into the other form. It trusts no proxy in front of it to say who the client was.
 package gateway

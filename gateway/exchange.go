@@ -25,6 +25,7 @@ type exchange struct {
 	id      string
 	began   time.Time
 	trace   *balancer.Trace
+	model   *modelCall // nil: the path is of no language model
 
 	// What the cache did, and for how long the answer stays fresh.
 	outcome  outcome
@@ -66,6 +67,7 @@ func exchangeOf(ctx context.Context) *exchange {
 func newExchange(g *Gateway, w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{g: g, cfg: g.config.Load(), began: time.Now(), id: requestID(r.Header)}
 	x.Context, x.trace = balancer.WithTrace(r.Context())
+	x.model = newModelCall(g, r)
 	x.writer.init(x, w)
 	x.request = r.WithContext(x) //nolint:contextcheck // it is made of the request's own
 	return x
@@ -115,6 +117,9 @@ func (x *exchange) account(aborted bool) {
 	c.classes[w.class(x.gone, aborted, broken)].Add(1)
 	c.bytesOut.Add(uint64(w.bytes))
 	c.outcomes[x.outcome].Add(1)
+	if x.model != nil {
+		x.model.account(x.outcome)
+	}
 	if w.first == 0 {
 		w.first = took
 	}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sentientcore/upshift/cache"
+	"github.com/sentientcore/upshift/gateway/llm"
 	"github.com/sentientcore/upshift/profiler"
 )
 
@@ -23,6 +24,7 @@ type Gateway struct {
 	cache  *cache.Group // nil: none
 	price  func(*http.Request, Answer) (dollars float64, known bool)
 	routes routes
+	ledger *llm.Ledger
 	count  counters
 	door   doorkeeper
 
@@ -42,7 +44,8 @@ type Parts struct {
 	// Nil: nothing is kept.
 	Cache *cache.Group
 	// Price says what the servers ask for an answer that is about to be kept, in dollars, or that
-	// it is not known. It may be called at any time, by many at once. Nil: no price is known.
+	// it is not known. It may be called at any time, by many at once. Nil: what the prices of
+	// models in [Config.Prices] say.
 	Price func(*http.Request, Answer) (dollars float64, known bool)
 	// Profiler records each route. Nil: nobody does.
 	Profiler *profiler.Profiler
@@ -63,6 +66,10 @@ func New(cfg Config, parts Parts) (*Gateway, error) {
 	}
 	g := &Gateway{logger: parts.Logger, cache: parts.Cache, price: parts.Price, idle: make(chan struct{}, 1)}
 	g.door.g = g
+	g.ledger = llm.NewLedger(nil)
+	if g.price == nil {
+		g.price = g.modelPrice
+	}
 	if err := g.put(cfg); err != nil {
 		return nil, err
 	}
@@ -97,6 +104,7 @@ func (g *Gateway) put(cfg Config) error {
 	if err != nil {
 		return err
 	}
+	g.ledger.SetPrices(s.prices)
 	g.config.Store(s)
 	return nil
 }

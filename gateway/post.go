@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sentientcore/upshift/cache"
+	"github.com/sentientcore/upshift/gateway/llm"
 )
 
 // DefaultPostTTL is how long an answer to a POST is kept unless its route says.
@@ -99,12 +100,17 @@ type postRoute struct {
 // settings are a configuration in force.
 type settings struct {
 	Config
-	posts []*postRoute
+	posts  []*postRoute
+	prices *llm.Prices
 }
 
 // newSettings makes what a configuration needs; group may be nil.
 func newSettings(cfg Config, group *cache.Group, count *counters) (*settings, error) {
-	s := &settings{Config: cfg}
+	prices, err := readPrices(cfg.Prices)
+	if err != nil {
+		return nil, err
+	}
+	s := &settings{Config: cfg, prices: prices}
 	if group == nil {
 		return s, nil
 	}

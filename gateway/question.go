@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/sentientcore/upshift/gateway/llm"
 )
 
 // question is a POST whose answer depends on it alone. Who asks is a part of it.
@@ -164,6 +166,7 @@ var indifferent = map[string]bool{
 	"Baggage": true, "B3": true, "Request-Id": true, "Sentry-Trace": true, "Traceparent": true, "Tracestate": true,
 	"Uber-Trace-Id": true, "X-Amzn-Trace-Id": true, "X-Cloud-Trace-Context": true, "X-Correlation-Id": true,
 	"X-Idempotency-Key": true, "X-Request-Id": true,
+	llm.HeaderAgent: true, llm.HeaderRun: true, llm.HeaderStep: true,
 }
 
 // indifferentPrefixes are those of families of such headers.

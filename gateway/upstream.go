@@ -39,10 +39,13 @@ func (u *upstream) RoundTrip(req *http.Request) (*http.Response, error) {
 		if errors.Is(context.Cause(ctx), errUpstreamTimeout) {
 			err = errUpstreamTimeout
 		}
+		if x.model != nil {
+			x.model.failed(req.Context(), time.Since(w.began))
+		}
 		return nil, err
 	}
 	res.Request = req
-	body := &watchedBody{ReadCloser: res.Body, watch: w}
+	body := &watchedBody{ReadCloser: x.model.meter(req, res, w.began), watch: w}
 	res.Body = body
 	if conn, ok := body.ReadCloser.(io.ReadWriteCloser); ok && res.StatusCode == http.StatusSwitchingProtocols {
 		tunnel := &watchedTunnel{watchedBody: body, conn: conn}

@@ -133,6 +133,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p)
 	b.x.g.count.bytesIn.Add(uint64(n))
+	if m := b.x.model; m != nil && n > 0 {
+		m.asked.Write(p[:n])
+	}
 	switch {
 	case err == nil:
 		return n, nil

@@ -7,6 +7,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sentientcore/upshift/gateway/llm"
 )
 
 func newConfig(a *app) *cobra.Command {
@@ -15,7 +17,8 @@ func newConfig(a *app) *cobra.Command {
 	show.Flags().BoolVar(&p.JSON, "json", false, jsonHelp)
 	check := a.command("check", "Check the configuration and name every fault. Exit code 2 when there is one.", k.run)
 	check.Flags().BoolVar(&k.JSON, "json", false, jsonHelp)
-	return a.group("config", "Show or check the configuration.", show, check)
+	prices := a.command("prices", "Print the prices of language models that come with upshift, for gateway.prices.", printPrices)
+	return a.group("config", "Show or check the configuration.", show, check, prices)
 }
 
 // configPrintCmd is upshift config print.
@@ -70,5 +73,11 @@ func (c *configCheckCmd) run(_ context.Context, a *app) error {
 		return err
 	}
 	_, err = fmt.Fprintf(a.stdout, "the configuration is valid: %d values set, the others are defaults\n", result.Set)
+	return err
+}
+
+// printPrices is upshift config prices.
+func printPrices(_ context.Context, a *app) error {
+	_, err := a.stdout.Write(llm.DefaultPricesText())
 	return err
 }

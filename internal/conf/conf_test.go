@@ -3,6 +3,7 @@ package conf_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -381,5 +382,20 @@ func TestProgramFaults(t *testing.T) {
 		if _, err := conf.Load(dst, conf.Sources{}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+func TestTextInPlaceOfAFile(t *testing.T) {
+	t.Parallel()
+	c := defaults()
+	report, err := conf.Load(&c, conf.Sources{File: "built-in", Text: []byte("data_dir: /x\n")})
+	if err != nil || c.DataDir != "/x" {
+		t.Fatalf("got %q, %v", c.DataDir, err)
+	}
+	if i := slices.IndexFunc(report.Settings, func(s conf.Setting) bool { return s.Key == "data_dir" }); report.Settings[i].Origin != "built-in:1" {
+		t.Errorf("origin %q", report.Settings[i].Origin)
+	}
+	if _, err := conf.Load(&c, conf.Sources{Text: []byte("nothing: 1")}); err == nil {
+		t.Error("an unknown key was taken")
 	}
 }

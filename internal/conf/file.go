@@ -33,6 +33,11 @@ func (l *loader) file(path string) {
 		l.faults.add(path, "", err.Error())
 		return
 	}
+	l.yaml(path, text)
+}
+
+// yaml applies the text of a YAML file.
+func (l *loader) yaml(path string, text []byte) {
 	n, fault := parseYAML(text)
 	if fault != nil {
 		l.faults.add(lineIn(path, fault.line), "", fault.problem)

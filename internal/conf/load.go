@@ -14,6 +14,8 @@ const EnvPrefix = "PERFORMANCE_"
 type Sources struct {
 	// File is the path of a YAML file; empty means none. A missing file is a fault.
 	File string
+	// Text is the content of a YAML file that is not one; File only names it then.
+	Text []byte
 	// Env is the environment in the form of os.Environ.
 	Env []string
 	// Sets are key=value settings, in order.
@@ -38,7 +40,10 @@ func Load(dst any, src Sources) (*Report, error) {
 	work.Set(target.Elem())
 	l := &loader{root: work, origins: map[string]string{}}
 	l.known, l.derived = knownKeys(work.Type())
-	if src.File != "" {
+	switch {
+	case src.Text != nil:
+		l.yaml(src.File, src.Text)
+	case src.File != "":
 		l.file(src.File)
 	}
 	l.environment(src.Env, src.Aliases)
