@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"strings"
 	"sync"
@@ -13,8 +14,39 @@ import (
 	"github.com/sentientcore/upshift/bench/contest"
 )
 
-// hitKeys are the keys of cached calls, all of which fit.
-const hitKeys = 1 << 14
+// hitKeys are the keys of cached calls, all of which fit, and picks how many hits a goroutine is timed for.
+const (
+	hitKeys = 1 << 14
+	fewKeys = 1 << 10
+	picks   = 1 << 14
+)
+
+// asking is what the goroutines that are timed ask for: picks in random order, as callers do not ask in
+// the order in which was stored, by other strings than those that were.
+type asking struct {
+	name string
+	keys []string
+	// first are asked for before time is taken, so that all is in the processor's cache. Otherwise most
+	// is not: the other contenders had their turns meanwhile.
+	first []string
+}
+
+func askings(keys []string) []asking {
+	few := make([]string, 0, picks)
+	for len(few) < picks {
+		few = append(few, keys[:fewKeys]...)
+	}
+	return []asking{{name: "cachehit", keys: asked(keys)}, {"cachehit few", asked(few), keys[:fewKeys]}}
+}
+
+// asked are copies of keys in random order, always the same.
+func asked(keys []string) []string {
+	out := make([]string, len(keys))
+	for i, from := range rand.New(rand.NewPCG(1, 1)).Perm(len(keys)) {
+		out[i] = strings.Clone(keys[from])
+	}
+	return out
+}
 
 // measureCalls times hits of a cached call, those of all caches in turn.
 func measureCalls(ctx context.Context, r *rig) error {
@@ -28,10 +60,6 @@ func measureCalls(ctx context.Context, r *rig) error {
 		}
 	}()
 	keys := keyNames(hitKeys)
-	asked := make([]string, len(keys)) // a program does not ask with the very string that it stored
-	for i, key := range keys {
-		asked[i] = strings.Clone(key)
-	}
 	for _, c := range calls {
 		for _, key := range keys {
 			if _, err := c.Get(ctx, key); err != nil {
@@ -43,27 +71,31 @@ func measureCalls(ctx context.Context, r *rig) error {
 	for _, c := range calls {
 		allocs[c.Name] = testing.AllocsPerRun(len(keys), func() { _, _ = c.Get(ctx, keys[0]) }) // did not fail before
 	}
-	for _, workers := range []int{1, runtime.GOMAXPROCS(0)} {
-		nanos, err := r.quickest(ctx, calls, asked, workers)
-		if err != nil {
-			return err
+	for _, a := range askings(keys) {
+		for _, workers := range []int{1, runtime.GOMAXPROCS(0)} {
+			nanos, err := r.quickest(ctx, calls, a, workers)
+			if err != nil {
+				return err
+			}
+			r.calls(a.name, workers, nanos, allocs)
 		}
-		r.calls(workers, nanos, allocs)
 	}
-	r.add(Row{Bar: "cachehit allocations", Figure: allocs[contest.Upshift], Most: most(0)})
+	for _, name := range []string{contest.Upshift, contest.Function} {
+		r.add(Row{Bar: "cachehit allocations, " + name, Figure: allocs[name], Most: most(0)})
+	}
 	return nil
 }
 
 // quickest is what a hit takes at least, by the name of the cache. A slice is shorter than what the
 // system gives a process at a time, so that some are not interrupted, however busy the machine.
-func (r *rig) quickest(ctx context.Context, calls []contest.Call, keys []string, workers int) (map[string]float64, error) {
+func (r *rig) quickest(ctx context.Context, calls []contest.Call, a asking, workers int) (map[string]float64, error) {
 	least := map[string]float64{}
 	for range r.times(100 * r.rounds) {
 		for _, c := range calls {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
-			took, err := slice(ctx, c, keys, workers)
+			took, err := slice(ctx, c, a, workers)
 			if err != nil {
 				return nil, err
 			}
@@ -77,8 +109,13 @@ func (r *rig) quickest(ctx context.Context, calls []contest.Call, keys []string,
 
 // slice times a few thousand hits by each of so many goroutines at once, in nanoseconds of all for
 // a hit.
-func slice(ctx context.Context, c contest.Call, keys []string, workers int) (float64, error) {
-	errs := make([]error, workers)
+func slice(ctx context.Context, c contest.Call, a asking, workers int) (float64, error) {
+	for _, key := range a.first {
+		if _, err := c.Get(ctx, key); err != nil {
+			return 0, fmt.Errorf("%s: %w", c.Name, err)
+		}
+	}
+	keys, errs := a.keys, make([]error, workers)
 	var ready, done sync.WaitGroup
 	start := make(chan struct{})
 	for w := range workers {
@@ -104,11 +141,11 @@ func slice(ctx context.Context, c contest.Call, keys []string, workers int) (flo
 }
 
 // calls reports what a hit takes and how much that is of what rivals take.
-func (r *rig) calls(workers int, nanos, allocs map[string]float64) {
+func (r *rig) calls(what string, workers int, nanos, allocs map[string]float64) {
 	ours := nanos[contest.Upshift]
-	for _, name := range []string{contest.Otter, contest.Singleflight, "theine", "sturdyc"} {
+	for _, name := range []string{contest.Otter, contest.Singleflight, "theine", "sturdyc", contest.Function} {
 		row := Row{
-			Bar: fmt.Sprintf("cachehit ÷ %s, %d at once", name, workers), Figure: ours / nanos[name], Unit: "×",
+			Bar: fmt.Sprintf("%s ÷ %s, %d at once", what, name, workers), Figure: ours / nanos[name], Unit: "×",
 			Note: fmt.Sprintf("a hit takes %.1f ns, of %s %.1f and %.0f allocations", ours, name, nanos[name], allocs[name]),
 		}
 		switch {

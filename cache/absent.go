@@ -55,7 +55,7 @@ func (s *store) absence(key string) *absence {
 // miss ends what is known of a key whose load has found that there is no value, and remembers that
 // for a while, with mu held.
 func (s *store) miss(f *flight) {
-	old, _ := s.table.GetIfPresent(f.key)
+	old := s.entry(f.key)
 	if old != nil {
 		s.drop(old, causeInvalidated)
 	}

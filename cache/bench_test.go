@@ -5,8 +5,6 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
-
-	"github.com/maypok86/otter/v2"
 )
 
 const benchKeys = 1 << 14
@@ -48,52 +46,22 @@ func running(b *testing.B, g *Group) {
 }
 
 func BenchmarkHit(b *testing.B) {
-	b.Run("upshift", func(b *testing.B) {
-		c, keys := benchCache(b)
-		b.ReportAllocs()
-		i := 0
-		for b.Loop() {
-			c.Get(keys[i%benchKeys])
-			i++
-		}
-	})
-	b.Run("otter", func(b *testing.B) {
-		c := otter.Must(&otter.Options[string, int]{MaximumSize: 2 * benchKeys})
-		keys := keysOf(benchKeys)
-		for i, key := range keys {
-			c.Set(key, i)
-		}
-		b.ReportAllocs()
-		i := 0
-		for b.Loop() {
-			c.GetIfPresent(keys[i%benchKeys])
-			i++
-		}
-	})
+	c, keys := benchCache(b)
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		c.Get(keys[i%benchKeys])
+		i++
+	}
 }
 
 func BenchmarkHitParallel(b *testing.B) {
-	b.Run("upshift", func(b *testing.B) {
-		c, keys := benchCache(b)
-		b.ReportAllocs()
-		b.RunParallel(func(pb *testing.PB) {
-			for i := 0; pb.Next(); i++ {
-				c.Get(keys[i%benchKeys])
-			}
-		})
-	})
-	b.Run("otter", func(b *testing.B) {
-		c := otter.Must(&otter.Options[string, int]{MaximumSize: 2 * benchKeys})
-		keys := keysOf(benchKeys)
-		for i, key := range keys {
-			c.Set(key, i)
+	c, keys := benchCache(b)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for i := 0; pb.Next(); i++ {
+			c.Get(keys[i%benchKeys])
 		}
-		b.ReportAllocs()
-		b.RunParallel(func(pb *testing.PB) {
-			for i := 0; pb.Next(); i++ {
-				c.GetIfPresent(keys[i%benchKeys])
-			}
-		})
 	})
 }
 
@@ -113,28 +81,16 @@ func BenchmarkGetOrLoadHit(b *testing.B) {
 
 // BenchmarkSetFull writes new keys into a full cache: every write evicts.
 func BenchmarkSetFull(b *testing.B) {
-	b.Run("upshift", func(b *testing.B) {
-		c := newCache(b, Config{MaxEntries: benchKeys}, Options[int]{Cost: func(int) int64 { return 8 }})
-		keys := keysOf(1 << 20)
-		b.ReportAllocs()
-		i := 0
-		for b.Loop() {
-			if err := c.Set(keys[i%len(keys)], i, EntryOptions{}); err != nil {
-				b.Fatal(err)
-			}
-			i++
+	c := newCache(b, Config{MaxEntries: benchKeys}, Options[int]{Cost: func(int) int64 { return 8 }})
+	keys := keysOf(1 << 20)
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		if err := c.Set(keys[i%len(keys)], i, EntryOptions{}); err != nil {
+			b.Fatal(err)
 		}
-	})
-	b.Run("otter", func(b *testing.B) {
-		c := otter.Must(&otter.Options[string, int]{MaximumSize: benchKeys})
-		keys := keysOf(1 << 20)
-		b.ReportAllocs()
-		i := 0
-		for b.Loop() {
-			c.Set(keys[i%len(keys)], i)
-			i++
-		}
-	})
+		i++
+	}
 }
 
 func BenchmarkSizeOf(b *testing.B) {

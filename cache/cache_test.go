@@ -146,8 +146,8 @@ func TestKeyIsCopied(t *testing.T) {
 	buf := []byte("key and more")
 	s := string(buf)
 	set(t, c, s[:3], 1)
-	e, _ := c.store.table.GetIfPresent("key")
-	if e == nil || unsafeData(e.key) == unsafeData(s) {
+	e := c.store.entry("key")
+	if e == nil || unsafeData(e.key()) == unsafeData(s) {
 		t.Error("the entry holds the caller's string")
 	}
 }

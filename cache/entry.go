@@ -2,7 +2,6 @@ package cache
 
 import (
 	"math"
-	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -47,18 +46,45 @@ func (o EntryOptions) validate() error {
 
 // entry is a value with all that is known about it. Its key, value and life never change.
 //
-// What a hit needs comes first, and all of it takes 192 bytes, so that a hit touches two lines of the
-// processor's cache.
+// It is laid out by lines of the processor's cache: what a hit needs is at the end, from accesses on,
+// with the key behind it. On a 64-bit machine that is one line for a key of up to 16 bytes, and its
+// neighbour for one of up to 80; the first two lines are not touched.
 type entry struct {
-	value any
-	tags  []tagMark
-	last  atomic.Int64
+	tagged *[]tagMark // nil without tags
+	// again is when it may be loaded anew: busy while that is under way, some time after a failure.
+	again atomic.Int64
 	made
 	life
 	node
-	key string
-	// again is when it may be loaded anew: busy while that is under way, some time after a failure.
-	again atomic.Int64
+	value any
+	// plain is until when a hit has nothing to look at but the key: soon, or zero for one with tags.
+	plain int64
+	last  atomic.Int64
+	// keyLen is the length of the key, which is behind the entry; see newKeyed.
+	keyLen uint32
+}
+
+// tags are those of the entry, with the generations that it is of.
+func (e *entry) tags() []tagMark {
+	if e.tagged == nil {
+		return nil
+	}
+	return *e.tagged
+}
+
+// tag gives the entry its tags.
+func (e *entry) tag(marks []tagMark) {
+	if len(marks) > 0 {
+		e.tagged = &marks
+	}
+}
+
+// live gives the entry its life, after its tags.
+func (e *entry) live(l life) {
+	e.life, e.plain = l, l.soon
+	if e.tagged != nil {
+		e.plain = 0
+	}
 }
 
 // made says what a value cost to make; zero: not known.
@@ -81,7 +107,7 @@ func (e *entry) gone(now int64) (cause, bool) {
 	if now >= e.expires {
 		return causeExpired, true
 	}
-	return causeInvalidated, stale(e.tags)
+	return causeInvalidated, stale(e.tags())
 }
 
 // account is what an entry is accounted with; it does not overflow.
@@ -112,9 +138,9 @@ func (s *store) newEntry(key string, value any, tags []string, m made) (*entry, 
 	if !validPrice(m.price) {
 		return nil, ErrBadPrice
 	}
-	// The key may be a piece of something long that must not stay in memory with it.
-	e := &entry{key: strings.Clone(key), value: value, made: m}
-	e.entry, e.hash, e.bytes = e, s.curve.hash(key), account(key, cost, tags)
+	e := newKeyed(key)
+	e.value, e.made = value, m
+	e.entry, e.hash, e.bytes = e, s.hash(key), account(key, cost, tags)
 	return e, nil
 }
 
@@ -122,13 +148,13 @@ func validPrice(p float64) bool { return p >= 0 && p <= math.MaxFloat32 }
 
 func (e *entry) info(c *clock) EntryInfo {
 	info := EntryInfo{
-		Key: e.key, Created: c.wall(e.created), Expires: c.wall(e.fresh), KeptUntil: c.wall(e.expires),
+		Key: e.key(), Created: c.wall(e.created), Expires: c.wall(e.fresh), KeptUntil: c.wall(e.expires),
 		Accesses: e.accesses.Load(), Bytes: e.bytes, LoadSeconds: e.took.Seconds(), Price: e.price,
 	}
 	if at := e.last.Load(); at != 0 {
 		info.LastAccess = c.wall(at)
 	}
-	for _, m := range e.tags {
+	for _, m := range e.tags() {
 		info.Tags = append(info.Tags, m.tag.name)
 	}
 	return info

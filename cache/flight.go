@@ -250,17 +250,18 @@ func (s *store) land(f *flight, took int64) {
 		}
 	case f.err != nil:
 		s.loadErrors.Add(1)
-		if e, ok := s.table.GetIfPresent(f.key); ok && !f.abandoned {
+		if e := s.entry(f.key); e != nil && !f.abandoned {
 			e.again.Store(after(s.clock.now(), RetryAfter))
 		}
 	case f.entry == nil || f.abandoned:
 	case f.superseded || stale(f.tags), f.found != nil && len(f.found.tags) > 0 && f.cleared != s.tags.cleared.Load():
 		s.superseded.Add(1)
 	case f.found != nil:
-		f.entry.tags = s.tags.take(f.found.tags)
+		f.entry.tag(s.tags.take(f.found.tags))
 		_ = s.put(f.entry, f.found.life)
 	default:
-		f.entry.tags, f.tags = f.tags, nil
+		f.entry.tag(f.tags)
+		f.tags = nil
 		// A value too large to store is counted there and is still good for those who wait.
 		if s.put(f.entry, s.lifeOf(s.clock.now(), f.opts)) == nil {
 			s.fill(f.entry, f.snap, f.opts.Tags)

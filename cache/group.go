@@ -106,10 +106,7 @@ func (g *Group) named(name string, k kind) (*store, error) {
 	if len(g.stores) >= MaxCaches {
 		return nil, ErrTooManyCaches
 	}
-	s, err := g.newStore(name, k)
-	if err != nil {
-		return nil, err
-	}
+	s := g.newStore(name, k)
 	g.stores[name] = s
 	g.reshare()
 	return s, nil

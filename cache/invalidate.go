@@ -46,9 +46,9 @@ func (s *store) remove(key string, tell bool) bool {
 		s.forget(key)
 	}
 	s.present(key)
-	e, ok := s.table.GetIfPresent(key)
-	if !ok {
-		s.curve.forget(s.curve.hash(key))
+	e := s.entry(key)
+	if e == nil {
+		s.curve.forget(s.hash(key))
 		return false
 	}
 	why, gone := e.gone(s.clock.now())
@@ -88,8 +88,8 @@ func (s *store) clearMatching(pattern string) int {
 	s.without(func(a *absence) bool { return Match(pattern, a.key) })
 	s.mu.Unlock()
 	n := 0
-	for key, e := range s.table.All() {
-		if Match(pattern, key) && s.discard(e, causeInvalidated) {
+	for e := range s.entries() {
+		if Match(pattern, e.key()) && s.discard(e, causeInvalidated) {
 			n++
 		}
 	}

@@ -11,8 +11,8 @@ import (
 // yielded or not, each key once at most.
 func (c *Cache[V]) All() iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) {
-		for key, e := range c.store.table.All() {
-			if c.store.fresh(e) && !yield(key, typed[V](e.value)) {
+		for e := range c.store.entries() {
+			if c.store.fresh(e) && !yield(e.key(), typed[V](e.value)) {
 				return
 			}
 		}
@@ -26,7 +26,7 @@ func (c *Cache[V]) Hottest(n int) []EntryInfo {
 	byAccesses := func(a, b EntryInfo) int {
 		return cmp.Or(cmp.Compare(b.Accesses, a.Accesses), cmp.Compare(a.Key, b.Key))
 	}
-	for _, e := range c.store.table.All() {
+	for e := range c.store.entries() {
 		if n <= 0 || !c.store.fresh(e) {
 			continue
 		}

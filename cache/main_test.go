@@ -50,8 +50,8 @@ func checkStore(tb testing.TB, s *store) {
 	walk := func(q *queue) (sum size) {
 		for n := q.head; n != nil; n = n.next {
 			sum.add(n)
-			if held, _ := s.table.GetIfPresent(n.entry.key); held != n.entry {
-				tb.Errorf("%q is in a queue and not in the table", n.entry.key)
+			if held := s.entry(n.entry.key()); held != n.entry {
+				tb.Errorf("%q is in a queue and not in the table", n.entry.key())
 			}
 		}
 		entries, bytes = entries+sum.entries, bytes+sum.bytes
@@ -80,7 +80,7 @@ func checkStore(tb testing.TB, s *store) {
 		tb.Errorf("%d absences of %d bytes, said to be %d of %d, at most %d of %d", n, negative,
 			s.absences.len(), s.absences.bytes, s.limits.negativeEntries, s.limits.negativeBytes)
 	}
-	if got := s.table.EstimatedSize(); got != entries {
+	if got := s.table.held; got != entries {
 		tb.Errorf("table holds %d entries, queues %d", got, entries)
 	}
 	if entries > s.limits.maxEntries || bytes > s.limits.maxBytes {

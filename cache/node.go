@@ -16,10 +16,8 @@ const (
 
 // node is what an order knows of an entry, or of one that a shadow imagines.
 type node struct {
-	// accesses counts the hits.
-	accesses atomic.Uint64
-	hash     uint64
-	bytes    int64
+	hash  uint64
+	bytes int64
 	// entry is whose node it is; nil for one that is imagined.
 	entry *entry
 
@@ -29,6 +27,9 @@ type node struct {
 	saves      float32 // what a hit saves; above zero
 	looked     uint16  // accesses when the order last looked, modulo 2^16
 	queue      queueID
+
+	// accesses counts the hits. It comes last, next to what else a hit needs of an entry.
+	accesses atomic.Uint64
 }
 
 // heat is the number of accesses since the order last looked, up to maxHeat.

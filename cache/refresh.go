@@ -54,7 +54,7 @@ func (s *store) late(e *entry, now int64, mine *stripe, takesStale bool) (*entry
 		mine.misses.Add(1)
 		return nil, false
 	}
-	s.hit(e, now, mine)
+	s.hit(e, e.hash, now, mine)
 	return e, true
 }
 
@@ -69,7 +69,7 @@ func (s *store) refresh(ctx context.Context, e *entry, opts EntryOptions, load l
 	if e.queue == noQueue || e.again.Load() == busy {
 		return
 	}
-	if f := s.flights[e.key]; f != nil && !stale(f.tags) {
+	if f := s.flights[e.key()]; f != nil && !stale(f.tags) {
 		return
 	}
 	if s.refreshing >= MaxRefreshes {
@@ -81,8 +81,8 @@ func (s *store) refresh(ctx context.Context, e *entry, opts EntryOptions, load l
 	}
 	s.refreshing++
 	e.again.Store(busy)
-	s.supersede(e.key)
-	f := &flight{store: s, key: e.key, opts: opts, refreshes: e, alone: true, batch: b}
+	s.supersede(e.key())
+	f := &flight{store: s, key: e.key(), opts: opts, refreshes: e, alone: true, batch: b}
 	f.timer = time.AfterFunc(RefreshTimeout, func() { s.giveUp(f) })
 	s.start(ctx, f, load)
 }

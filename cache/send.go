@@ -195,7 +195,7 @@ func (q *queued) seal(generations []string) (err error) {
 	if err != nil {
 		return err
 	}
-	if int64(len(value)) > min(maxRemoteBytes, s.share()) || len(e.tags) > maxEnvelopeTags {
+	if int64(len(value)) > min(maxRemoteBytes, s.share()) || len(e.tags()) > maxEnvelopeTags {
 		return fmt.Errorf("%w: too large", errUnencodable)
 	}
 	at := func(moment int64) time.Time { return wall.Add(min(time.Duration(moment-now), left)) }
@@ -203,7 +203,7 @@ func (q *queued) seal(generations []string) (err error) {
 		format: s.codec.format, created: at(e.created), fresh: at(e.fresh), stale: at(e.stale), expires: at(e.expires),
 		cost: e.bytes, price: e.price, took: e.took, generation: stamp(generations[:2]...), value: value,
 	}
-	for i, m := range e.tags {
+	for i, m := range e.tags() {
 		if len(m.tag.name) > MaxKeyBytes {
 			return fmt.Errorf("%w: tag of %d bytes", errUnencodable, len(m.tag.name))
 		}

@@ -163,12 +163,12 @@ func equal(a, b []string) bool {
 
 // fill sends an entry that fills a place to the second tier, with mu held.
 func (s *store) fill(e *entry, snap *snapshot, tags []string) {
-	if !s.shared() || !snap.usable(e.key, tags, s.clock.now()) {
+	if !s.shared() || !snap.usable(e.key(), tags, s.clock.now()) {
 		return
 	}
-	op := RemoteOp{Kind: RemoteStore, Key: s.remoteKey(e.key), Since: snap.version, Names: s.names(tags)}
+	op := RemoteOp{Kind: RemoteStore, Key: s.remoteKey(e.key()), Since: snap.version, Names: s.names(tags)}
 	if snap.live { // others may have what it replaces
-		op.Message = keyMessage(s.name, e.key)
+		op.Message = keyMessage(s.name, e.key())
 	}
 	if snap.lease != "" {
 		op.Lease, op.Awaited, snap.spent = snap.lease, landedMessage(landedStored, op.Key), true
@@ -182,7 +182,7 @@ func (s *store) replace(e *entry, tags []string) {
 		return
 	}
 	s.tier.push(queued{store: s, entry: e, op: RemoteOp{
-		Kind: RemoteReplace, Key: s.remoteKey(e.key), Names: s.names(tags), Message: keyMessage(s.name, e.key),
+		Kind: RemoteReplace, Key: s.remoteKey(e.key()), Names: s.names(tags), Message: keyMessage(s.name, e.key()),
 	}})
 }
 
@@ -253,11 +253,11 @@ func (s *store) keep(key string, f *found, since Mark) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.outdated(since, e.key, f.tags) {
+	if s.outdated(since, e.key(), f.tags) {
 		s.superseded.Add(1)
 		return
 	}
-	e.tags = s.tags.take(f.tags)
+	e.tag(s.tags.take(f.tags))
 	_ = s.put(e, f.life) // what is too large is counted there
 }
 
@@ -284,7 +284,7 @@ func (s *store) dropBefore(at int64) {
 	if !s.shared() {
 		return
 	}
-	for _, e := range s.table.All() {
+	for e := range s.entries() {
 		if e.created <= at {
 			s.discard(e, causeExpired)
 		}

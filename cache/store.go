@@ -1,11 +1,10 @@
 package cache
 
 import (
+	"iter"
 	"reflect"
 	"sync"
 	"time"
-
-	"github.com/maypok86/otter/v2"
 )
 
 // limits are what a configuration says of one cache.
@@ -40,7 +39,9 @@ type store struct {
 	// tier is the group's second tier and codec what goes there; nil: memory alone.
 	tier  *tier
 	codec *codec
-	table *otter.Cache[string, *entry]
+	table *table
+	// hash is that of a key, for all that wants one.
+	hash func(key string) uint64
 	// background are the refreshes of the group.
 	background *background
 	curve      *curve
@@ -73,62 +74,78 @@ type kind struct {
 	absent func(error) bool
 }
 
-func (g *Group) newStore(name string, k kind) (*store, error) {
-	// Without a maximum otter is a table alone: it neither evicts nor keeps a buffer, and with an
-	// executor that runs what is asked at once it starts no goroutine.
-	table, err := otter.New(&otter.Options[string, *entry]{Executor: func(f func()) { f() }})
-	if err != nil {
-		return nil, err
-	}
+func (g *Group) newStore(name string, k kind) *store {
 	s := &store{
 		name: name, typ: k.typ, wants: k.wants, cost: k.cost, price: k.price, absent: k.absent,
 		clock: g.clock, tags: g.tags,
-		tier: g.tier, codec: k.codec, table: table, background: &g.background,
+		tier: g.tier, codec: k.codec, table: newTable(), background: &g.background,
 		flights: map[string]*flight{}, removals: newRemovals(),
 	}
 	s.curve = newCurve(g.clock, s.sum)
+	s.hash = s.curve.hash
 	s.policy.begin()
 	s.suspect = s.shared() && !g.tier.isLive()
-	return s, nil
+	return s
 }
 
 // get returns the entry of key, or nil, and counts the lookup. It is a fresh one or, for who
 // takes stale ones, one that may be served; due says that it should be loaded anew.
 func (s *store) get(key string, takesStale bool) (e *entry, due bool) {
-	mine := s.mine()
+	hash, mine := s.hash(key), s.mine()
 	if !mine.due() {
-		e, due = s.find(key, mine, takesStale)
+		e, due = s.find(hash, key, mine, takesStale)
 	} else {
 		began := s.clock.now()
-		e, due = s.find(key, mine, takesStale)
+		e, due = s.find(hash, key, mine, takesStale)
 		s.access.record(s.clock.now() - began)
 	}
-	if e == nil || s.curve.follows(e.hash) {
+	if e == nil || s.curve.follows(hash) {
 		s.curve.lookup(key, e)
 	}
 	return e, due
 }
 
-func (s *store) find(key string, mine *stripe, takesStale bool) (e *entry, due bool) {
-	e, ok := s.table.GetIfPresent(key)
-	if !ok {
+func (s *store) find(hash uint64, key string, mine *stripe, takesStale bool) (e *entry, due bool) {
+	e = s.table.find(hash, key)
+	if e == nil {
 		mine.misses.Add(1)
 		return nil, false
 	}
 	now := s.clock.coarse()
-	if now >= e.soon || stale(e.tags) {
+	if now >= e.plain && (now >= e.soon || stale(e.tags())) {
 		return s.late(e, now, mine, takesStale)
 	}
-	s.hit(e, now, mine)
+	s.hit(e, hash, now, mine)
 	return e, false
 }
 
 // hit counts a hit of e.
-func (s *store) hit(e *entry, now int64, mine *stripe) {
+func (s *store) hit(e *entry, hash uint64, now int64, mine *stripe) {
 	mine.hits.Add(1)
 	mine.hit(e, e.touch(now))
-	if s.tuner.samples(e.hash) {
-		s.tuner.note(e.hash)
+	if s.tuner.samples(hash) {
+		s.tuner.note(hash)
+	}
+}
+
+// entry is that of key, whatever is to be said of it, or nil.
+func (s *store) entry(key string) *entry { return s.table.find(s.hash(key), key) }
+
+// entries yields all entries, with no lock held: what is written or removed meanwhile may be yielded
+// or not, each once at most.
+func (s *store) entries() iter.Seq[*entry] {
+	return func(yield func(*entry) bool) {
+		var all []*entry
+		for from, more := uint64(0), true; more; {
+			s.mu.Lock()
+			all, from, more = s.table.collect(all[:0], from)
+			s.mu.Unlock()
+			for _, e := range all {
+				if !yield(e) {
+					return
+				}
+			}
+		}
 	}
 }
 
@@ -142,8 +159,8 @@ func (s *store) peek(key string) *entry {
 
 // held is peek for an entry that may be stale.
 func (s *store) held(key string) *entry {
-	e, ok := s.table.GetIfPresent(key)
-	if !ok {
+	e := s.entry(key)
+	if e == nil {
 		return nil
 	}
 	if _, gone := e.gone(s.clock.now()); gone {
@@ -156,16 +173,16 @@ func (s *store) held(key string) *entry {
 func (s *store) set(e *entry, opts EntryOptions) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.outdated(opts.Since, e.key, opts.Tags) {
+	if s.outdated(opts.Since, e.key(), opts.Tags) {
 		s.superseded.Add(1)
 		return ErrSuperseded
 	}
-	s.supersede(e.key)
-	e.tags = s.tags.take(opts.Tags)
+	s.supersede(e.key())
+	e.tag(s.tags.take(opts.Tags))
 	var first func()
 	if !opts.Since.taken && s.shared() {
 		first = func() {
-			s.removals.key(e.key) // for what is on its way from the second tier
+			s.removals.key(e.key()) // for what is on its way from the second tier
 			s.replace(e, opts.Tags)
 		}
 	}
@@ -174,8 +191,8 @@ func (s *store) set(e *entry, opts EntryOptions) error {
 	case opts.Since.taken && err == nil:
 		s.fill(e, opts.Since.snap, opts.Tags)
 	case err != nil && first != nil: // what was fetched and is not kept changes nothing elsewhere
-		s.removals.key(e.key)
-		s.forget(e.key)
+		s.removals.key(e.key())
+		s.forget(e.key())
 	}
 	return err
 }
@@ -187,13 +204,13 @@ func (s *store) put(e *entry, l life) error { return s.putAfter(e, l, nil) }
 // putAfter is put, and calls first before anybody can read the value: who clears what was read then
 // has the second tier clear it after it came there.
 func (s *store) putAfter(e *entry, l life, first func()) error {
-	s.present(e.key)
-	old, _ := s.table.GetIfPresent(e.key)
+	s.present(e.key())
+	old := s.entry(e.key())
 	if e.bytes > s.limits.maxBytes {
 		if old != nil {
 			s.drop(old, causeInvalidated)
 		}
-		s.tags.release(e.tags, false)
+		s.tags.release(e.tags(), false)
 		s.rejected.Add(1)
 		return &TooLargeError{Bytes: e.bytes, MaxBytes: s.limits.maxBytes}
 	}
@@ -201,25 +218,25 @@ func (s *store) putAfter(e *entry, l life, first func()) error {
 	if s.suspect {
 		l = l.until(now + int64(SuspectTTL))
 	}
-	e.life = l
+	e.live(l)
 	was := noQueue
 	if old != nil { // the new value takes its place, also in the table
 		was = old.queue
 		e.inherit(&old.node)
 		s.order.remove(&old.node)
 		s.mine().settle(old)
-		s.tags.release(old.tags, true)
+		s.tags.release(old.tags(), true)
 	}
 	if s.learn(e, old, size{s.limits.maxEntries, s.limits.maxBytes}, now) {
 		s.curve.adopt(s.order.plan)
 	}
 	s.makeRoom(now, e.bytes)
 	s.order.enter(&e.node, was)
-	s.tags.stored(e.tags)
+	s.tags.stored(e.tags())
 	if first != nil {
 		first()
 	}
-	s.table.Set(e.key, e)
+	s.table.put(e)
 	s.curve.stored(e, old != nil)
 	return nil
 }
@@ -251,8 +268,8 @@ func (s *store) drop(e *entry, why cause) {
 	s.order.remove(&e.node)
 	s.left(e, why == causeExpired || why == causeInvalidated)
 	s.mine().settle(e)
-	s.table.Invalidate(e.key)
-	s.tags.release(e.tags, true)
+	s.table.remove(e)
+	s.tags.release(e.tags(), true)
 	s.removed[why].Add(1)
 	if why == causeInvalidated {
 		s.curve.forget(e.hash)
@@ -321,7 +338,7 @@ func (s *store) relieve(share float64) {
 // cleanup drops what is expired or under a cleared tag, and returns how many.
 func (s *store) cleanup() int {
 	n, now := 0, s.clock.now()
-	for _, e := range s.table.All() {
+	for e := range s.entries() {
 		if why, gone := e.gone(now); gone && s.discard(e, why) {
 			n++
 		}

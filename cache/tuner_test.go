@@ -58,7 +58,7 @@ func TestInvalidatedKeysAreForgotten(t *testing.T) {
 	for i := range 300 {
 		access(t, c, i)
 	}
-	hash := c.store.curve.hash("299")
+	hash := c.store.hash("299")
 	known := func() int {
 		n := 0
 		for i := range c.store.tuner.shadows {

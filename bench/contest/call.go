@@ -22,6 +22,9 @@ type Call struct {
 	Close func()
 }
 
+// Function is the name of [cache.Func], which makes the key of its argument at each call.
+const Function = "upshift function"
+
 // Singleflight is the name of the usual way: an LRU cache with a flight per key.
 const Singleflight = "lru+singleflight"
 
@@ -30,7 +33,7 @@ const Singleflight = "lru+singleflight"
 func Calls(
 	ctx context.Context, room int, load func(ctx context.Context, key string) (int, error),
 ) ([]Call, error) {
-	ours, err := upshiftCall(ctx, room, load)
+	ours, err := upshiftCalls(ctx, room, load)
 	if err != nil {
 		return nil, err
 	}
@@ -53,8 +56,7 @@ func Calls(
 		return nil, err
 	}
 	s := sturdyc.New[int](room, 16, time.Hour, 10)
-	return []Call{
-		ours,
+	return append(ours, []Call{
 		{Otter, func(ctx context.Context, key string) (int, error) { return o.Get(ctx, key, loader) }, nothing},
 		{Singleflight, func(ctx context.Context, key string) (int, error) {
 			if v, ok := l.Get(key); ok {
@@ -74,26 +76,37 @@ func Calls(
 		{"sturdyc", func(ctx context.Context, key string) (int, error) {
 			return s.GetOrFetch(ctx, key, func(ctx context.Context) (int, error) { return load(ctx, key) })
 		}, nothing},
-	}, nil
+	}...), nil
 }
 
-// upshiftCall is a cache of a group that runs, as in a program.
-func upshiftCall(
+// upshiftCalls are a prepared key and a cached function, in caches of a group that runs, as in a program.
+func upshiftCalls(
 	ctx context.Context, room int, load func(ctx context.Context, key string) (int, error),
-) (Call, error) {
+) ([]Call, error) {
 	group, err := cache.New(cache.Config{MaxEntries: room})
 	if err != nil {
-		return Call{}, err
+		return nil, err
 	}
-	c, err := cache.Named(group, "contest", cache.Options[int]{})
+	keyed, err := cache.Named(group, "keyed", cache.Options[int]{})
 	if err != nil {
-		return Call{}, err
+		return nil, err
+	}
+	called, err := cache.Named(group, "called", cache.Options[int]{})
+	if err != nil {
+		return nil, err
+	}
+	function, err := cache.Func(called, "contest", cache.EntryOptions{}, load)
+	if err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { _ = group.Run(ctx) }) // it returns nil when ctx ends
-	return Call{Upshift, c.Loading(cache.EntryOptions{}, load), func() {
-		cancel()
-		running.Wait()
-	}}, nil
+	return []Call{
+		{Upshift, keyed.Loading(cache.EntryOptions{}, load), func() {
+			cancel()
+			running.Wait()
+		}},
+		{Function, function, nothing},
+	}, nil
 }
