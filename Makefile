@@ -28,6 +28,7 @@ test: test-go test-web cache-tests ## Run every test, with real Postgres, Redis 
 test-go:
 	@scripts/deps.sh postgres redis
 	$(GO) test -race -shuffle=on -timeout 15m ./...
+	UPSHIFT_HISTORIES=1000 $(GO) test -count=1 -run '^TestHistories$$' ./cache/rediscache
 	cd bench && $(GO) vet ./... && $(GO) test ./...
 
 test-web: build

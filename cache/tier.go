@@ -295,7 +295,7 @@ func (t *tier) Lost(reason error) {
 
 // Deliver implements [Feed].
 func (t *tier) Deliver(m []byte) {
-	t.counts.received.Add(1)
+	defer t.counts.received.Add(1) // who sees the count sees what the message did
 	t.heard(m)
 	if err := t.group.hear(m); err != nil {
 		t.counts.malformed.Add(1)

@@ -16,6 +16,7 @@ const (
 	DefaultPrefix        = "upshift"
 	DefaultLookupTimeout = 20 * time.Millisecond
 	DefaultApplyTimeout  = 500 * time.Millisecond
+	DefaultFeedTimeout   = 1500 * time.Millisecond
 )
 
 const (
@@ -40,6 +41,9 @@ type Config struct {
 	// ApplyTimeout is the longest that a batch of writes may take; no caller waits for it. Zero
 	// means 500 ms.
 	ApplyTimeout time.Duration
+	// FeedTimeout is how long the feed may be silent until it counts as lost, which is seen within
+	// half a second after. What memory holds may be stale for so much longer. Zero means 1.5 s.
+	FeedTimeout time.Duration
 }
 
 // WithDefaults returns c with each zero replaced by what it means.
@@ -53,6 +57,9 @@ func (c Config) WithDefaults() Config {
 	if c.ApplyTimeout == 0 {
 		c.ApplyTimeout = DefaultApplyTimeout
 	}
+	if c.FeedTimeout == 0 {
+		c.FeedTimeout = DefaultFeedTimeout
+	}
 	return c
 }
 
@@ -65,7 +72,7 @@ func (c Config) Validate() error {
 	if len(c.Prefix) > maxPrefix || strings.ContainsAny(c.Prefix, "{} \r\n") {
 		errs = append(errs, fmt.Errorf("cache.redis: prefix must be at most %d characters without braces or space", maxPrefix))
 	}
-	if c.LookupTimeout < 0 || c.ApplyTimeout < 0 {
+	if min(c.LookupTimeout, c.ApplyTimeout, c.FeedTimeout) < 0 {
 		errs = append(errs, errors.New("cache.redis: timeouts must not be negative"))
 	}
 	return errors.Join(errs...)

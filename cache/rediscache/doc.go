@@ -42,7 +42,8 @@
 //
 // The feed is a subscription on a connection of its own. Twice a second a message is sent to
 // oneself through it: it lives while these come back in time, so that a server that accepts and
-// does not answer is noticed as well as a closed connection, at the latest after [feedTimeout].
+// does not answer is noticed as well as a closed connection, half a second after
+// [Config.FeedTimeout] at the latest.
 //
 // Replies are looked at before the client has them: a length beyond any value, what is no reply
 // at all, or one that nobody asked for ends the connection, and costs neither memory nor a panic.

@@ -15,9 +15,8 @@ import (
 )
 
 const (
-	// beatEvery is the time between two messages to oneself, feedTimeout how long one may take.
-	beatEvery   = 500 * time.Millisecond
-	feedTimeout = 1500 * time.Millisecond
+	// beatEvery is the time between two messages to oneself.
+	beatEvery = 500 * time.Millisecond
 	// infoEvery is the number of messages between two looks at the server's figures.
 	infoEvery = 10
 	// publishTries is how many servers of a cluster are asked to pass such a message on.
@@ -136,7 +135,7 @@ func (t *Tier) watch(ctx context.Context, data rueidis.Client, feed cache.Feed) 
 		case <-t.feed.subscribed:
 			w.beat(ctx)
 		case <-ticker.C:
-			if time.Since(w.heard) > feedTimeout {
+			if time.Since(w.heard) > w.cfg.FeedTimeout {
 				w.lost(cmp.Or(w.failure, errSilent))
 			}
 			w.beat(ctx)
@@ -190,7 +189,9 @@ func (w *watcher) hear(ctx context.Context, echo string) {
 	if w.live {
 		w.lost(errFeedClosed)
 	}
-	w.succession(ctx)
+	if !w.succession(ctx) {
+		return // the next message asks again
+	}
 	w.live, w.lived, w.epoch = true, true, epoch
 	w.connected()
 	w.to.Live()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,8 +41,20 @@ type process struct {
 	stop    func()
 }
 
-// patient waits longer than a program would: what is tested here is not how long.
+// patient waits longer than a program would, for a machine that is busy: what is tested here is not
+// how long.
 func patient(url string) rediscache.Config {
+	cfg := watchful(url)
+	cfg.FeedTimeout = 15 * time.Second
+	cfg.URL += "&write_timeout=20s"
+	if !strings.Contains(url, "?") {
+		cfg.URL = url + "?write_timeout=20s"
+	}
+	return cfg
+}
+
+// watchful is patient, but notices a server that is silent.
+func watchful(url string) rediscache.Config {
 	return rediscache.Config{URL: url, LookupTimeout: 5 * time.Second, ApplyTimeout: 5 * time.Second}
 }
 
@@ -122,6 +135,15 @@ func (p *process) get(key string, opts cache.EntryOptions, value answer) answer 
 		p.Fatalf("get %s: %v", key, err)
 	}
 	return got
+}
+
+// finds waits until a process finds a value in the second tier, which it must be able to ask for that.
+func (p *process) finds(key string, want answer) {
+	p.Helper()
+	p.await(key+" in the second tier", func() bool {
+		got, _, ok := p.answers.Lookup(p.Context(), key)
+		return ok && got == want
+	})
 }
 
 func (p *process) set(key string, value answer, tags ...string) {

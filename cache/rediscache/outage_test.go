@@ -133,7 +133,7 @@ func check(t *testing.T, err error) {
 func TestMemoryIsDroppedWhenTheFeedComesBack(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	cfg := patient(server.URL())
+	cfg := watchful(server.URL())
 	a, b := connected(t, cfg), connected(t, cfg)
 	a.get("k", cache.EntryOptions{}, from("a"))
 	a.settled()

@@ -2,7 +2,9 @@ package rediscache_test
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,17 +13,42 @@ import (
 	"github.com/sentientcore/upshift/cache/rediscache"
 )
 
-// tap is a member's connection. It sees what is delivered, and breaks a rule where it is told to.
+// barriers begins the tags that only tell that what was sent before them has come.
+const barriers = "barrier "
+
+// tap is the connection of a process. It sees what is delivered, and breaks a rule where it is told to.
 type tap struct {
 	*rediscache.Tier
 	broken rule
-	// delay is how long a message takes beyond its way; that of the next one is up to twice as long.
+	// delay is how long a message takes beyond its way, on average.
 	delay time.Duration
+	under chan delayed
 
 	feed  cache.Feed
 	lives atomic.Int64
-	mu    sync.Mutex // guards heard
-	heard map[string]bool
+	// troubles counts what may keep an operation from being done in its turn.
+	troubles atomic.Int64
+
+	mu sync.Mutex // guards the fields below
+	// live is the subscription that the feed lives by.
+	live uint64
+	ears map[string]chan struct{}
+}
+
+// delayed is a message under way.
+type delayed struct {
+	message []byte
+	due     time.Time
+}
+
+// noSubscription is no epoch of a feed.
+const noSubscription = ^uint64(0)
+
+func newTap(tier *rediscache.Tier, broken rule, delay time.Duration) *tap {
+	return &tap{
+		Tier: tier, broken: broken, delay: delay, under: make(chan delayed, 1<<10), live: noSubscription,
+		ears: map[string]chan struct{}{},
+	}
 }
 
 // rule is one that the protocol cannot do without.
@@ -40,40 +67,86 @@ var brokenRules = []rule{deafness, fencing, forgetting, renewing, amending, reco
 
 func (p *tap) Run(ctx context.Context, feed cache.Feed) error {
 	p.feed = feed
+	var passing sync.WaitGroup
+	passing.Go(p.pass)
+	defer passing.Wait()
+	defer close(p.under)
 	return p.Tier.Run(ctx, p)
+}
+
+// pass hands over what is under way, in its order.
+func (p *tap) pass() {
+	for m := range p.under {
+		if wait := time.Until(m.due); wait > 0 {
+			<-time.NewTimer(wait).C
+		}
+		p.deliver(m.message)
+	}
 }
 
 func (p *tap) Live() {
 	if p.lives.Add(1) == 1 || p.broken != reconnecting {
 		p.feed.Live()
 	}
+	p.setLive(p.Epoch())
 }
 
 func (p *tap) Lost(reason error) {
+	p.troubles.Add(1)
+	p.setLive(noSubscription)
 	if p.lives.Load() == 0 || p.broken != reconnecting {
 		p.feed.Lost(reason)
 	}
 }
 
+func (p *tap) setLive(epoch uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.live = epoch
+}
+
+// sound reports whether the feed lives by the subscription that messages come from.
+func (p *tap) sound() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.live == p.Epoch()
+}
+
 func (p *tap) Deliver(m []byte) {
+	due := time.Now()
 	if p.delay > 0 {
-		timer := time.NewTimer(time.Duration(rand.Int64N(2 * int64(p.delay))))
-		<-timer.C
+		due = due.Add(time.Duration(rand.Int64N(2 * int64(p.delay))))
 	}
+	p.under <- delayed{m, due}
+}
+
+func (p *tap) deliver(m []byte) {
 	if p.broken != deafness || len(m) > 0 && m[0] == 'l' { // who waits for a load is told
 		p.feed.Deliver(m)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(m) > 0 && m[0] == 't' {
-		p.heard[string(m[1:])] = true
+	if tag, ok := strings.CutPrefix(string(m), "t"+barriers); ok {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if ear := p.ears[barriers+tag]; ear != nil {
+			close(ear)
+			delete(p.ears, barriers+tag)
+		}
 	}
 }
 
-func (p *tap) has(tag string) bool {
+// hears returns what is closed when a barrier has come, until it is forgotten.
+func (p *tap) hears(barrier string) chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.heard[tag]
+	ear := make(chan struct{})
+	p.ears[barrier] = ear
+	return ear
+}
+
+func (p *tap) forget(barrier string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.ears, barrier)
 }
 
 func (p *tap) Apply(ctx context.Context, ops []cache.RemoteOp) []error {
@@ -88,5 +161,11 @@ func (p *tap) Apply(ctx context.Context, ops []cache.RemoteOp) []error {
 			op.Kind, op.Names = cache.RemoteRenew, []string{"nothing"}
 		}
 	}
-	return p.Tier.Apply(ctx, ops)
+	errs := p.Tier.Apply(ctx, ops)
+	for i, err := range errs {
+		if err != nil && !(errors.Is(err, cache.ErrSuperseded) && ops[i].Kind == cache.RemoteStore) {
+			p.troubles.Add(1)
+		}
+	}
+	return errs
 }
