@@ -56,8 +56,8 @@ type Config struct {
 	HealthCheckFall int `conf:"health_check_fall"`
 	// MaxRetries is the number of attempts in all; 1 means no retry. Zero means 3.
 	MaxRetries int `conf:"max_retries"`
-	// RetryBudgetRatio is the share of the calls in flight that may be retries, of which
-	// three are always allowed. Zero means 0.2.
+	// RetryBudgetRatio is how many retries a call pays for. A hundred can be saved up, and three may
+	// always be under way. Zero means 0.2.
 	RetryBudgetRatio float64 `conf:"retry_budget"`
 	// RepeatPaths are paths of POST requests that may be sent again although their method does not
 	// say so, such as /v1/embeddings; * stands for anything within a segment. An event stream on

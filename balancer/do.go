@@ -13,7 +13,7 @@ import (
 // [UnavailableError]. [WithWork] tells the size of the call.
 func (p *Pool) Do(ctx context.Context, fn func(ctx context.Context, s *Server) error) error {
 	p.requests.Add(1)
-	p.budget.live.Add(1)
+	p.budget.earn(p.view.Load().limits.RetryBudgetRatio)
 	class, ok := workClass(ctx)
 	if !ok {
 		class = classEmpty
@@ -53,7 +53,7 @@ func (d *doing) run(ctx context.Context) error {
 		v, err := d.attempt(ctx, l, retrying)
 		limits := p.view.Load().limits
 		again := v == failing && ctx.Err() == nil && (errors.Is(err, ErrRetry) || unsent(err))
-		if attempt >= limits.MaxRetries || !again || !p.budget.take(limits.RetryBudgetRatio) {
+		if attempt >= limits.MaxRetries || !again || !p.budget.take() {
 			p.ended(v)
 			return err
 		}

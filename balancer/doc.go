@@ -65,8 +65,8 @@
 // cannot do harm: its method is idempotent, it carries an Idempotency-Key or someone who knows said so
 // ([Config.RepeatPaths], [WithRepeatable]), or nothing of it was sent (the connection could not be
 // made); its body can be replayed (none, GetBody, not yet touched, or at most 64 KiB, which are
-// held); nothing of a response was handed out; and the budget allows it: retries under way stay
-// below a share (20 %) of the calls in flight, but three are always allowed. Another server is
+// held); nothing of a response was handed out; and the budget allows it: five calls pay for a
+// retry, a hundred of which can be saved up, and three may always be under way. Another server is
 // preferred. Answers 502, 503 and 504 are worth a retry, 500, 429 and 402 on another server. An attempt
 // that takes far longer than predicted is given up for another one ([Config.AttemptTimeout]); a short
 // answer, and the first bytes of an event stream whose caller opted in, are read before they are handed

@@ -68,7 +68,7 @@ func (w *patience) look() {
 	if w.state.Load() != waiting {
 		return
 	}
-	if !c.another(w.server) || !c.pool.budget.spare(c.pool.view.Load().limits.RetryBudgetRatio) {
+	if !c.another(w.server) || !c.pool.budget.spare() {
 		w.timer.Reset(w.limit/4 + time.Millisecond)
 		return
 	}

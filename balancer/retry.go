@@ -9,46 +9,15 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"sync/atomic"
 	"time"
 )
 
 const (
-	// minRetries may be under way at any time, however few calls there are.
-	minRetries = 3
 	// maxReplay is how much of a body is held for a retry.
 	maxReplay = 64 << 10
 	// firstBackoff is the pause before the same server is tried again; it doubles.
 	firstBackoff = 20 * time.Millisecond
 )
-
-// budget bounds retries by the calls in flight.
-type budget struct {
-	live     atomic.Int64 // calls under way, whatever their attempts
-	retrying atomic.Int64
-	denied   atomic.Uint64
-}
-
-// take asks for one retry; give returns it.
-func (b *budget) take(ratio float64) bool {
-	if b.spare(ratio) {
-		return true
-	}
-	b.denied.Add(1)
-	return false
-}
-
-// spare is take, but a refusal does not count.
-func (b *budget) spare(ratio float64) bool {
-	limit := max(minRetries, int64(ratio*float64(b.live.Load())))
-	if b.retrying.Add(1) > limit {
-		b.retrying.Add(-1)
-		return false
-	}
-	return true
-}
-
-func (b *budget) give() { b.retrying.Add(-1) }
 
 // unsent reports whether the error means that nothing of the request went out: there was no
 // connection, or TLS could not be agreed on.

@@ -72,9 +72,6 @@ func checkLedger(t *testing.T, p *Pool) {
 	if st.Requests != st.Succeeded+st.Failed+st.Cancelled {
 		t.Errorf("requests %d, but %d succeeded + %d failed + %d cancelled", st.Requests, st.Succeeded, st.Failed, st.Cancelled)
 	}
-	if n := p.budget.live.Load(); n != 0 {
-		t.Errorf("live calls %d, want 0", n)
-	}
 	if n := p.budget.retrying.Load(); n != 0 {
 		t.Errorf("retries under way %d, want 0", n)
 	}

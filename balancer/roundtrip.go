@@ -16,8 +16,8 @@ import (
 // must be closed, as always: the call counts as in flight until then.
 func (p *Pool) RoundTrip(req *http.Request) (*http.Response, error) {
 	p.requests.Add(1)
-	p.budget.live.Add(1)
 	limits := p.view.Load().limits
+	p.budget.earn(limits.RetryBudgetRatio)
 	c := &call{pool: p, trace: traceOf(req.Context()), job: p.newJob(requestClass(req), promptOf(req.Context()))}
 	c.req, c.stop = withDeadline(req)
 	c.opted = opted(req, limits)
@@ -59,7 +59,6 @@ func (c *call) hasTried(s *Server) bool { return slices.Contains(c.tried, s) }
 
 // ended counts how a call ended in the end.
 func (p *Pool) ended(v verdict) {
-	p.budget.live.Add(-1)
 	switch v {
 	case succeeded:
 		p.succeeded.Add(1)
@@ -87,8 +86,7 @@ func (c *call) run() (*http.Response, error) {
 		}
 		a, err := c.attempt(l, attempt)
 		c.giveBack()
-		limits := p.view.Load().limits
-		if attempt >= limits.MaxRetries || !c.mayRetry(a, err) || !c.pay(limits) {
+		if attempt >= p.view.Load().limits.MaxRetries || !c.mayRetry(a, err) || !c.pay() {
 			return c.handOut(a, err)
 		}
 		p.retries.Add(1)
@@ -98,8 +96,8 @@ func (c *call) run() (*http.Response, error) {
 }
 
 // pay asks for a place in the budget, if an attempt that was given up has not got it already.
-func (c *call) pay(limits *Config) bool {
-	c.retrying = c.paid || c.pool.budget.take(limits.RetryBudgetRatio)
+func (c *call) pay() bool {
+	c.retrying = c.paid || c.pool.budget.take()
 	c.paid = false
 	return c.retrying
 }

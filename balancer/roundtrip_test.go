@@ -140,21 +140,36 @@ func TestRetryBudget(t *testing.T) {
 	t.Parallel()
 	b := budget{}
 	for range minRetries {
-		if !b.take(0.2) {
+		if !b.take() {
 			t.Fatal("three retries are always allowed")
 		}
 	}
-	if b.take(0.2) {
-		t.Error("a fourth retry with nothing in flight was allowed")
+	if b.take() {
+		t.Error("a fourth retry with nothing saved was allowed")
 	}
-	b.live.Store(100)
-	for range 17 {
-		if !b.take(0.2) {
-			t.Fatal("20 of 100 must be allowed")
+	for range 10 {
+		b.earn(0.2)
+	}
+	for range 2 {
+		if !b.take() {
+			t.Fatal("ten calls must pay for two retries")
 		}
 	}
-	if b.take(0.2) || b.denied.Load() != 2 {
-		t.Errorf("the 21st of 100 was allowed, or denied is %d, want 2", b.denied.Load())
+	if b.take() || b.denied.Load() != 2 {
+		t.Errorf("a third was allowed, or denied is %d, want 2", b.denied.Load())
+	}
+	for range minRetries + 2 {
+		b.give()
+	}
+	for range 10_000 {
+		b.earn(0.2)
+	}
+	n := 0
+	for b.take() {
+		n++
+	}
+	if n < 100 || n > 100+minRetries+1 {
+		t.Errorf("%d retries at once, want the hundred that can be saved up", n)
 	}
 }
 

@@ -43,7 +43,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// roleArg makes this program one of its own children: role backend, role proxy URL, or a node over
+// roleArg makes this program one of its own children: role backend, role proxy URL, role trouble ADDRESS, or a node over
 // Redis, role cache URL or role tracking URL.
 const roleArg = "role"
 
@@ -62,6 +62,8 @@ func asRole(ctx context.Context, args []string) int {
 		err = runCache(ctx, last)
 	case "tracking":
 		err = runTracking(ctx, last)
+	case "trouble":
+		err = role.ServeAt(ctx, last, role.NewTrouble(), os.Stdin, os.Stdout)
 	default:
 		err = serveRole(ctx, kind, last)
 	}

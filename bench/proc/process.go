@@ -60,6 +60,12 @@ func (p *Process) Terminate() error {
 	return p.send(syscall.SIGTERM)
 }
 
+// Freeze stops the process where it is, without its knowledge, until Thaw.
+func (p *Process) Freeze() error { return p.send(syscall.SIGSTOP) }
+
+// Thaw has a frozen process go on.
+func (p *Process) Thaw() error { return p.send(syscall.SIGCONT) }
+
 // Kill ends the process and all that it started in its group, at once, and waits.
 func (p *Process) Kill() {
 	select {

@@ -10,11 +10,19 @@ import (
 	"time"
 )
 
-// Serve answers with h on a free port of loopback, writes its host:port and a newline to
+// anyPort is a free port of loopback.
+const anyPort = "127.0.0.1:0"
+
+// Serve is ServeAt a free port of loopback.
+func Serve(ctx context.Context, h http.Handler, in io.Reader, out io.Writer) error {
+	return ServeAt(ctx, anyPort, h, in, out)
+}
+
+// ServeAt answers with h at an address, writes its host:port and a newline to
 // out, and ends when in does: a child whose parent is gone, however it went, has no input
 // any more.
-func Serve(ctx context.Context, h http.Handler, in io.Reader, out io.Writer) error {
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+func ServeAt(ctx context.Context, address string, h http.Handler, in io.Reader, out io.Writer) error {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
