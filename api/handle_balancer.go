@@ -23,6 +23,8 @@ type BalancerStats struct {
 	// ServerDistribution is requests by server.
 	ServerDistribution map[string]uint64      `json:"server_distribution"`
 	Servers            map[string]ServerState `json:"servers"`
+	// Discovery is what became of each source of servers.
+	Discovery []DiscoverySource `json:"discovery"`
 	// Strategies are those that can be chosen.
 	Strategies []string `json:"strategies"`
 }
@@ -54,12 +56,24 @@ type ServerState struct {
 	RequestsPerSecond float64 `json:"requests_per_second"`
 }
 
+// DiscoverySource is a source of servers.
+type DiscoverySource struct {
+	// Source is file, or dns: and the id of the name.
+	Source    string    `json:"source"`
+	Servers   int       `json:"servers"`
+	LastFound time.Time `json:"last_found,omitzero"`
+	LastError string    `json:"last_error,omitempty"`
+	Failures  uint64    `json:"failures"`
+}
+
 // BackendServer is one server as it is configured, with its state.
 type BackendServer struct {
-	ID             string    `json:"id"`
-	URL            string    `json:"url"`
-	Weight         float64   `json:"weight"`
-	MaxConnections int       `json:"max_connections"`
+	ID             string  `json:"id"`
+	URL            string  `json:"url"`
+	Weight         float64 `json:"weight"`
+	MaxConnections int     `json:"max_connections"`
+	// Source is what found it: file, dns:ID, or nothing for one that is configured or was added.
+	Source         string    `json:"source,omitempty"`
 	Requests       uint64    `json:"requests"`
 	Failed         uint64    `json:"failed"`
 	Since          time.Time `json:"since"`
@@ -80,7 +94,7 @@ func stateOf(v balancer.ServerStats) ServerState {
 
 func serverOf(v balancer.ServerStats) BackendServer {
 	return BackendServer{
-		ID: v.ID, URL: v.URL, Weight: v.Weight, MaxConnections: v.MaxConnections, Requests: v.Requests, Failed: v.Failed,
+		ID: v.ID, URL: v.URL, Weight: v.Weight, MaxConnections: v.MaxConnections, Source: v.Source, Requests: v.Requests, Failed: v.Failed,
 		Since: v.Since.UTC(), LastCheck: v.LastCheck, LastCheckError: v.LastCheckError, ServerState: stateOf(v),
 	}
 }
@@ -97,7 +111,7 @@ func (s *Server) balancerStats(context.Context, *none) (*answer[BalancerStats], 
 func balancerView(p *balancer.Stats) BalancerStats {
 	v := BalancerStats{
 		Stats: BalancerTotal{SuccessRate: 100}, ServerDistribution: map[string]uint64{},
-		Servers: map[string]ServerState{}, Strategies: balancer.Strategies(),
+		Servers: map[string]ServerState{}, Discovery: []DiscoverySource{}, Strategies: balancer.Strategies(),
 	}
 	if p == nil {
 		return v
@@ -110,6 +124,9 @@ func balancerView(p *balancer.Stats) BalancerStats {
 	}
 	for id, n := range p.Distribution {
 		v.ServerDistribution[id] = n
+	}
+	for _, d := range p.Discovery {
+		v.Discovery = append(v.Discovery, DiscoverySource{d.Source, d.Servers, d.LastFound.UTC(), d.LastError, d.Failures})
 	}
 	for id, server := range p.Servers {
 		v.Servers[id] = stateOf(server)

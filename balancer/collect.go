@@ -22,6 +22,8 @@ func descriptions() map[string]*prometheus.Desc {
 		"denied":   desc("retries_denied_total", "Retries that the budget did not allow."),
 		"rejected": desc("rejected_total", "Calls that no server could take."),
 		"cut":      desc("cut_total", "Calls cut at a drain timeout."),
+		"found":    desc("discovered_servers", "Servers that the source found last.", "source"),
+		"lookups":  desc("discovery_failures_total", "Look-ups of the source that changed nothing as they failed.", "source"),
 		"panic":    desc("panic", "1 while health is ignored because too few servers are usable."),
 	}
 }
@@ -47,6 +49,10 @@ func (p *Pool) Collect(ch chan<- prometheus.Metric) {
 	count("rejected", st.Rejected)
 	count("cut", st.Cut)
 	gauge("panic", one(st.Panic))
+	for _, s := range st.Discovery {
+		gauge("found", float64(s.Servers), s.Source)
+		count("lookups", s.Failures, s.Source)
+	}
 	for id, s := range st.Servers {
 		count("requests", s.Requests, id)
 		count("failures", s.Failed, id)

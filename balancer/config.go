@@ -69,6 +69,8 @@ type Config struct {
 	AttemptTimeout time.Duration `conf:"attempt_timeout"`
 	// Servers are the pool's servers, told apart by id.
 	Servers []ServerConfig `conf:"servers"`
+	// Discovery finds further servers.
+	Discovery DiscoveryConfig `conf:"discovery"`
 	// DrainTimeout is how long a removed or drained server may finish its calls before
 	// they are cut. Zero means 30 s.
 	DrainTimeout time.Duration `conf:"drain_timeout"`
@@ -143,6 +145,7 @@ func (c Config) WithDefaults() Config {
 	setDefault(&c.SlowFactor, defaultSlowFactor)
 	setDefault(&c.EjectionTime, defaultEjectionTime)
 	setDefault(&c.MaxEjectionRatio, defaultMaxEjection)
+	setDefault(&c.Discovery.Interval, DefaultDiscoveryInterval)
 	c.Servers = slices.Clone(c.Servers)
 	for i := range c.Servers {
 		c.Servers[i] = c.Servers[i].withDefaults()
@@ -179,6 +182,7 @@ func (c Config) Validate() error {
 	errs = append(errs, c.validateDurations(section)...)
 	errs = append(errs, c.validateNumbers(section)...)
 	errs = append(errs, validatePatterns(section+"repeat_paths", c.RepeatPaths)...)
+	errs = append(errs, c.Discovery.validate(section+"discovery.")...)
 	if len(c.Servers) > maxServers {
 		errs = append(errs, fieldError(section+"servers", "must be at most %d (got %d)", maxServers, len(c.Servers)))
 	}

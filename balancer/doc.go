@@ -45,6 +45,12 @@
 // never ignored, and is a drain: [Pool.Run] cuts what is left at the drain timeout. A server that
 // was not checked yet is usable.
 //
+// # Discovery
+//
+// Besides [Config.Servers] and [Pool.Add], [Pool.Run] finds servers in a file that it watches and
+// under names of DNS, address or SRV, which it looks up again when they may have changed
+// ([DiscoveryConfig]). A list with a fault, or none, changes nothing.
+//
 // # Counting
 //
 // A call counts as in flight from before its pick can be seen by the next pick until its

@@ -24,7 +24,8 @@ type Pool struct {
 	prefixes  prefixes
 	recorder  recorder
 	budget    budget
-	judgeAt   atomic.Int64    // when servers are compared next
+	judgeAt   atomic.Int64 // when servers are compared next
+	discovery discovery
 	transport *http.Transport // to servers of http and https
 	plain2    *http.Transport // to servers of h2c
 
@@ -120,7 +121,8 @@ func (p *Pool) SetStrategy(name string) error {
 
 // Apply changes the pool to cfg while it runs. Servers are matched by id: new ones start
 // slowly, those whose entry did not change keep all their state, also what was changed at
-// run time, and those that are gone get no more calls and are drained by [Pool.Run]. A
+// run time, and those that are gone get no more calls and are drained by [Pool.Run]. Servers that
+// were found stay as long as their source is configured. A
 // configuration that is not valid changes nothing.
 func (p *Pool) Apply(cfg Config) error {
 	if err := cfg.Validate(); err != nil {
@@ -137,27 +139,18 @@ func (p *Pool) Apply(cfg Config) error {
 		next.strategy, _ = newStrategy(cfg.Strategy)
 	}
 	for _, c := range cfg.Servers {
-		s := old.find(c.ID)
-		if s == nil {
-			s = p.newServer(c, p.now())
-			s.health.coldStart(p.now())
-		} else if s.declared != c {
-			p.reconfigure(s, c)
-			s.declared = c
-		}
-		next.servers = append(next.servers, s)
+		next.servers = append(next.servers, p.declare(old, c, ""))
 	}
-	for _, s := range old.servers {
-		if !slices.Contains(next.servers, s) {
-			p.leave(s)
-			p.leaving = append(p.leaving, s)
+	for _, s := range old.servers { // found by a source that stays
+		if s.source != "" && cfg.Discovery.has(s.source) && !slices.Contains(next.servers, s) {
+			next.servers = append(next.servers, s)
 		}
 	}
-	p.install(next)
+	p.replace(next)
 	return nil
 }
 
-// Run does the health checks and drains the servers that Apply removed, until ctx ends. It
+// Run does the health checks, finds servers and drains those that left, until ctx ends. It
 // returns nil after all its goroutines ended. Only one Run may be under way.
 func (p *Pool) Run(ctx context.Context) error {
 	if !p.running.CompareAndSwap(false, true) {
@@ -168,6 +161,7 @@ func (p *Pool) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	checks := checkers{pool: p, wg: &wg}
+	finds := finders{pool: p, wg: &wg}
 	p.signal()
 	for {
 		select {
@@ -176,6 +170,7 @@ func (p *Pool) Run(ctx context.Context) error {
 		case <-p.changed:
 		}
 		checks.reconcile(ctx)
+		finds.reconcile(ctx)
 		for _, s := range p.takeLeaving() {
 			wg.Go(func() {
 				if err := p.drain(ctx, s); err != nil {

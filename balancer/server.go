@@ -20,6 +20,7 @@ type Server struct {
 
 	mu       sync.Mutex // guards the fields below; held for moments, never across I/O
 	declared ServerConfig
+	source   string // which found it, written under the pool's lock too; empty: configured or added
 	seat     seat
 	oldest   *lease // the calls in flight, oldest first
 	newest   *lease
@@ -208,7 +209,7 @@ func (s *Server) stats(epoch time.Time, now int64) (ServerStats, tally) {
 	s.health.settle(epoch, now)
 	recent := s.history.recent(now)
 	st := ServerStats{
-		ID: s.id, URL: cfg.URL, Weight: cfg.Weight, MaxConnections: cfg.MaxConnections,
+		ID: s.id, URL: cfg.URL, Weight: cfg.Weight, MaxConnections: cfg.MaxConnections, Source: s.source,
 		Status: s.health.status, Reason: s.health.reason, Since: s.health.since,
 		ActiveConnections:   int(s.inFlight.Load()),
 		MeanResponseSeconds: recent.meanSeconds(), ErrorPercent: 100 * recent.errorRatio(),

@@ -43,6 +43,8 @@ type Stats struct {
 	ActiveConnections int `json:"active_connections"`
 	// Panic says that health is ignored because too few servers are usable.
 	Panic bool `json:"panic"`
+	// Discovery is what became of each source of servers.
+	Discovery []DiscoveryStats `json:"discovery"`
 	// Distribution counts attempts by server id, Servers holds each server's own figures.
 	Distribution map[string]uint64      `json:"distribution"`
 	Servers      map[string]ServerStats `json:"servers"`
@@ -65,6 +67,8 @@ type ServerStats struct {
 	URL            string  `json:"url"`
 	Weight         float64 `json:"weight"`
 	MaxConnections int     `json:"max_connections"`
+	// Source is the source that found the server, empty for one that is configured or was added.
+	Source string `json:"source"`
 	// Status is healthy, degraded, unhealthy or maintenance, Reason says why and Since
 	// since when.
 	Status string    `json:"status"`
@@ -110,7 +114,7 @@ func (p *Pool) Stats() Stats {
 		Requests: p.requests.Load(), Succeeded: p.succeeded.Load(), Failed: p.failed.Load(),
 		Cancelled: p.cancelled.Load(), Rejected: p.rejected.Load(),
 		Retries: p.retries.Load(), RetriesDenied: p.budget.denied.Load(), Cut: p.cut.Load(),
-		SuccessPercent: 100, Recent: p.outcomes.recent(now),
+		SuccessPercent: 100, Recent: p.outcomes.recent(now), Discovery: p.discovery.all(),
 		Distribution: make(map[string]uint64, len(v.servers)),
 		Servers:      make(map[string]ServerStats, len(v.servers)),
 	}
