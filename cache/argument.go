@@ -23,6 +23,8 @@ const hiddenTime = "a time in an unexported field cannot be read"
 // holds is under the name of its type.
 type writer struct {
 	out []byte
+	// names are those of the fields of the structs met so far; asking for them allocates.
+	names map[reflect.Type][]string
 }
 
 // value writes v.
@@ -130,7 +132,7 @@ func (w *writer) table(v reflect.Value, depth int) error {
 	}
 	lines, size := make([]string, 0, v.Len()), len(w.out)
 	for it := v.MapRange(); it.Next(); {
-		line := writer{}
+		line := writer{names: w.names}
 		if err := line.value(it.Key(), depth+1); err != nil {
 			return under("[key]", err)
 		}
@@ -157,14 +159,30 @@ func (w *writer) fields(v reflect.Value, depth int) error {
 		return w.time(v)
 	}
 	w.out = append(w.out, '{')
-	for i := range t.NumField() {
-		w.out = append(append(w.out, t.Field(i).Name...), ':')
+	for i, name := range w.namesOf(t) {
+		w.out = append(append(w.out, name...), ':')
 		if err := w.value(v.Field(i), depth+1); err != nil {
-			return under("."+t.Field(i).Name, err)
+			return under("."+name, err)
 		}
 		w.out = append(w.out, ',')
 	}
 	return w.text("}")
+}
+
+// namesOf are the names of the fields of a struct.
+func (w *writer) namesOf(t reflect.Type) []string {
+	names, known := w.names[t]
+	if known {
+		return names
+	}
+	for i := range t.NumField() {
+		names = append(names, t.Field(i).Name)
+	}
+	if w.names == nil {
+		w.names = map[reflect.Type][]string{}
+	}
+	w.names[t] = names
+	return names
 }
 
 // time writes the instant and the place, which may both matter, and no monotonic reading.
@@ -172,7 +190,12 @@ func (w *writer) time(v reflect.Value) error {
 	if !v.CanInterface() {
 		return &ArgumentError{Type: v.Type(), Why: hiddenTime}
 	}
-	at, _ := v.Interface().(time.Time)
+	var at time.Time
+	if v.CanAddr() {
+		at = *v.Addr().Interface().(*time.Time) // which allocates nothing
+	} else {
+		at, _ = v.Interface().(time.Time)
+	}
 	w.out = at.AppendFormat(w.out, "2006-01-02T15:04:05.999999999Z07:00")
 	w.out = strconv.AppendQuote(w.out, at.Location().String())
 	return nil

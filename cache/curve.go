@@ -40,8 +40,7 @@ const present = 2
 // Efficient MRC Construction with SHARDS, FAST 2015). Of a small cache all keys are; there are
 // fewer as soon as a model holds too much or lookups come too fast.
 type curve struct {
-	// hash is that of a key, which decides whether it is in the sample.
-	hash  func(key string) uint64
+	hasher
 	clock *clock
 	sum   func() (hits, misses uint64)
 	// below is the first hash, in its upper 32 bits, that is in no sample.
@@ -66,9 +65,7 @@ type pace struct {
 }
 
 func newCurve(c *clock, sum func() (hits, misses uint64)) *curve {
-	seed := maphash.MakeSeed()
-	hash := func(key string) uint64 { return maphash.String(seed, key) }
-	v := &curve{hash: hash, clock: c, sum: sum, pace: pace{began: c.now(), left: ratePeriod, settled: c.now()}}
+	v := &curve{hasher: hasher{seed: maphash.MakeSeed()}, clock: c, sum: sum, pace: pace{began: c.now(), left: ratePeriod, settled: c.now()}}
 	for i := range v.models {
 		v.models[i].order.plan = plans[0]
 		v.models[i].tuner.coarse = true

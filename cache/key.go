@@ -1,9 +1,24 @@
 package cache
 
 import (
+	"hash/maphash"
 	"strings"
 	"unsafe"
 )
+
+// hasher makes the hash of a key, for all that wants one.
+type hasher struct {
+	seed maphash.Seed
+	// fixed is in the place of that in tests whose figures are to be the same each time.
+	fixed func(key string) uint64
+}
+
+func (h *hasher) hash(key string) uint64 {
+	if h.fixed != nil {
+		return h.fixed(key)
+	}
+	return maphash.String(h.seed, key)
+}
 
 // maxNearKey is how long a key may be to stand behind its entry. What is allocated together above
 // that would not begin with a line of the processor's cache.

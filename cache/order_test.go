@@ -66,7 +66,7 @@ func hitRatio(trace []int, get func(string) bool, put func(string)) float64 {
 }
 
 // fixedHash has the cache draw the same sample at each run.
-func fixedHash(s *store) { s.hash, s.curve.hash = xxhash.Sum64String, xxhash.Sum64String }
+func fixedHash(s *store) { s.fixed, s.curve.fixed = xxhash.Sum64String, xxhash.Sum64String }
 
 // The order must not fall behind otter's adaptive W-TinyLFU, drained at every call so that it
 // holds its maximum, by more than a point on any kind of trace, whichever bound is the one reached.

@@ -54,7 +54,7 @@ func (s *store) late(e *entry, now int64, mine *stripe, takesStale bool) (*entry
 		mine.misses.Add(1)
 		return nil, false
 	}
-	s.hit(e, e.hash, now, mine)
+	s.hit(e, now, mine)
 	return e, true
 }
 

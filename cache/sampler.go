@@ -7,15 +7,15 @@ const samplerSize = 128
 // sampler hands hits of sampled keys, as hashes, over to the goroutine that owns a tuner. It is a
 // ring that loses what it has no room for, so that a hit never waits.
 type sampler struct {
-	// shift selects the sample: keys whose hash shifted right by it is zero.
-	shift      atomic.Uint32
-	_          [60]byte // every hit reads shift: it is alone on its line
+	// last is the highest hash that is in the sample.
+	last       atomic.Uint64
+	_          [56]byte // every hit reads last: it is alone on its line
 	head, tail atomic.Uint64
 	ring       [samplerSize]atomic.Uint64
 }
 
 // samples reports whether a key is one of the sample.
-func (s *sampler) samples(hash uint64) bool { return hash>>s.shift.Load() == 0 }
+func (s *sampler) samples(hash uint64) bool { return hash <= s.last.Load() }
 
 // note adds a hit.
 func (s *sampler) note(hash uint64) {

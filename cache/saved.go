@@ -40,7 +40,7 @@ func (s *striped) saved() (time.Duration, float64) {
 // many are counted one by one, and what is left when it leaves.
 const bundle = 16
 
-// hit counts a hit of e, at accesses all in all, as saved.
+// hit counts a hit of e, at accesses all in all, as saved, when it is the turn of that.
 func (s *stripe) hit(e *entry, accesses uint64) {
 	switch {
 	case accesses <= bundle:

@@ -73,13 +73,18 @@ func newBuckets(n int) *buckets {
 	return &buckets{row: make([]bucket, n), shift: uint8(64 - bits.TrailingZeros(uint(n)))}
 }
 
-// find returns the entry of a key, or nil.
+// find returns the entry of a key, or nil. It looks first where an entry may be moved from.
 func (t *table) find(hash uint64, key string) *entry {
 	for b := t.current.Load(); ; {
-		if e := b.search(hash, key); e != nil {
+		if old := b.old.Load(); old != nil {
+			if e := old.at(hash).find(hash, key); e != nil {
+				return e
+			}
+		}
+		if e := b.at(hash).find(hash, key); e != nil {
 			return e
 		}
-		// It may have been moved in between, to where this table was not looked for yet.
+		// It may have been moved in between, to a table that is newer.
 		next := t.current.Load()
 		if next == b {
 			return nil
@@ -88,30 +93,37 @@ func (t *table) find(hash uint64, key string) *entry {
 	}
 }
 
-// search looks first where an entry may be moved from.
-func (b *buckets) search(hash uint64, key string) *entry {
-	if old := b.old.Load(); old != nil {
-		if e := old.at(hash).find(hash, key); e != nil {
-			return e
-		}
-	}
-	return b.at(hash).find(hash, key)
-}
+// home is the bucket where the entry of a hash is, unless it was not moved there yet.
+func (t *table) home(hash uint64) *bucket { return t.current.Load().at(hash) }
 
 func (b *buckets) at(hash uint64) *bucket { return &b.row[b.place(hash)] }
 
 func (b *buckets) place(hash uint64) int { return int(hash >> (b.shift & 63)) }
 
 func (b *bucket) find(hash uint64, key string) *entry {
-	for wanted := markOf(hash) * lowBits; b != nil; b = b.next.Load() {
-		// The highest bit of each byte that is zero in differ, and now and then of one above it.
-		differ := b.marks.Load() ^ wanted
-		for found := (differ - lowBits) &^ differ & highBits & allMarks; found != 0; found &= found - 1 {
+	for ; b != nil; b = b.next.Load() {
+		for found := b.marked(hash); found != 0; found &= found - 1 {
 			e := b.entries[bits.TrailingZeros64(found)/8].Load()
 			if e != nil && e.is(key) {
 				return e
 			}
 		}
+	}
+	return nil
+}
+
+// marked has the highest bit of each byte that is the mark of a hash and has an entry, and now and then
+// that of the byte above it.
+func (b *bucket) marked(hash uint64) uint64 {
+	differ := b.marks.Load() ^ markOf(hash)*lowBits
+	return (differ - lowBits) &^ differ & highBits & allMarks
+}
+
+// guess returns the first entry with the mark of a hash, in this bucket alone, or nil. Most times it is the
+// one that is looked for; when it is not, find knows.
+func (b *bucket) guess(hash uint64) *entry {
+	if found := b.marked(hash); found != 0 {
+		return b.entries[bits.TrailingZeros64(found)/8].Load()
 	}
 	return nil
 }

@@ -59,11 +59,7 @@ func (t *tuner) start() {
 
 func (t *tuner) sampleOne(of int) {
 	t.rate = of
-	shift := uint32(64)
-	for ; of > 1; of /= 2 {
-		shift--
-	}
-	t.shift.Store(shift)
+	t.last.Store(math.MaxUint64 / uint64(of))
 }
 
 // put plays the lookup that a sampled key has missed before it was put.
