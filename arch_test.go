@@ -18,8 +18,8 @@ const module = "github.com/sentientcore/upshift"
 // layers is the layering as text, ground floor first: a package may import those of
 // the lines above its own, never its siblings. Nothing runs back up.
 const layers = `
-internal/conf internal/run internal/netaddr internal/pgtest internal/redistest web
-profiler profiler/capture cache cache/diskcache cache/rediscache cache/semantic memory balancer balancer/sim postgres
+internal/conf internal/run internal/netaddr internal/pgtest internal/redistest internal/sqltoken web
+profiler profiler/capture cache cache/diskcache cache/rediscache cache/semantic memory balancer balancer/sim postgres postgres/advise
 metrics balancer/replay gateway/llm
 gateway alert
 advisor
@@ -37,7 +37,7 @@ var serverOnly = map[string][]string{
 	"github.com/spf13/cobra":           {"cmd/upshift"},
 	"go.etcd.io/bbolt":                 {"api", "."},
 	"github.com/goccy/go-yaml":         {"internal/conf"},
-	"github.com/jackc/pgx":             {"postgres", "internal/pgtest", "demo"},
+	"github.com/jackc/pgx":             {"postgres", "postgres/advise", "internal/pgtest", "demo"},
 	"github.com/redis/rueidis":         {"cache/rediscache"},
 	"github.com/google/pprof":          {"profiler/capture"},
 	"github.com/felixge/fgprof":        {"profiler/capture"},

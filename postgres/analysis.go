@@ -10,6 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/sentientcore/upshift/internal/sqltoken"
 )
 
 // Analysis is the plan of a statement, which was not run. Costs are in the planner's
@@ -82,9 +84,9 @@ func checkStatement(query string, params []any) error {
 	case len(params) > maxParameters:
 		return fmt.Errorf("%w: %d of them, at most %d are taken", ErrParameters, len(params), maxParameters)
 	}
-	l := lexer{sql: query}
-	for t, ok := l.next(); ok; t, ok = l.next() {
-		word := strings.ToLower(query[t.start:t.end])
+	l := sqltoken.Lexer{SQL: query}
+	for t, ok := l.Next(); ok; t, ok = l.Next() {
+		word := strings.ToLower(query[t.Start:t.End])
 		switch {
 		case word == "(" || word == ";":
 			continue

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"strings"
+
+	"github.com/sentientcore/upshift/internal/sqltoken"
 )
 
 const (
@@ -40,12 +42,12 @@ const (
 
 // fingerprint hashes the shape of sql; literals tells whether it has values in its text.
 func fingerprint(sql string) (hash uint64, literals bool) {
-	l := lexer{sql: sql[:min(len(sql), maxLexBytes)]}
+	l := sqltoken.Lexer{SQL: sql[:min(len(sql), maxLexBytes)]}
 	now := shape{hash: fnvOffset}
 	var value, group shape // as they were after the last value and the last (value)
 	semicolons := 0
-	for t, ok := l.next(); ok; t, ok = l.next() {
-		text := l.sql[t.start:t.end]
+	for t, ok := l.Next(); ok; t, ok = l.Next() {
+		text := l.SQL[t.Start:t.End]
 		if text == ";" {
 			semicolons++ // counts only when something follows
 			continue
@@ -54,8 +56,8 @@ func fingerprint(sql string) (hash uint64, literals bool) {
 			now.add(";", ';')
 		}
 		switch {
-		case t.kind == kindLiteral || t.kind == kindParameter:
-			literals = literals || t.kind == kindLiteral
+		case t.Kind == sqltoken.Literal || t.Kind == sqltoken.Parameter:
+			literals = literals || t.Kind == sqltoken.Literal
 			if now.ends("?,") {
 				now = value // the list goes on
 				continue
@@ -69,10 +71,10 @@ func fingerprint(sql string) (hash uint64, literals bool) {
 			}
 			now.add(text, ')')
 			group = now
-		case t.kind == kindPunctuation:
+		case t.Kind == sqltoken.Punctuation:
 			now.add(text, text[0])
 		default:
-			now.add(text, t.kind)
+			now.add(text, t.Kind)
 		}
 	}
 	return now.hash, literals
@@ -91,7 +93,7 @@ func (s *shape) add(text string, mark byte) {
 	h := s.hash
 	for i := range len(text) {
 		c := text[i]
-		if mark == kindWord && c >= 'A' && c <= 'Z' {
+		if mark == sqltoken.Word && c >= 'A' && c <= 'Z' {
 			c |= 0x20
 		}
 		h = (h ^ uint64(c)) * fnvPrime
@@ -118,11 +120,11 @@ func (s *shape) ends(marks string) bool {
 // [Fingerprint] it keeps case, parameters and the length of lists.
 func Normalize(sql string) string {
 	cut := len(sql) > maxLexBytes
-	l := lexer{sql: sql[:min(len(sql), maxLexBytes)]}
+	l := sqltoken.Lexer{SQL: sql[:min(len(sql), maxLexBytes)]}
 	var b strings.Builder
 	semicolons := 0
-	for t, ok := l.next(); ok; t, ok = l.next() {
-		text := l.sql[t.start:t.end]
+	for t, ok := l.Next(); ok; t, ok = l.Next() {
+		text := l.SQL[t.Start:t.End]
 		if text == ";" {
 			semicolons++
 			continue
@@ -130,10 +132,10 @@ func Normalize(sql string) string {
 		for ; semicolons > 0; semicolons-- {
 			b.WriteByte(';')
 		}
-		if t.gap && b.Len() > 0 {
+		if t.Gap && b.Len() > 0 {
 			b.WriteByte(' ')
 		}
-		if t.kind == kindLiteral {
+		if t.Kind == sqltoken.Literal {
 			text = "?"
 		}
 		if cut = b.Len()+len(text) > maxTextBytes; cut {

@@ -1,105 +1,105 @@
-package postgres
+package sqltoken
 
-// The kinds of a [token].
+// The kinds of a [Token].
 const (
-	kindWord        = 'w' // keyword or unquoted identifier
-	kindQuoted      = 'q' // "identifier"
-	kindLiteral     = 'l' // string, number, bit string, or a ? that stands for one
-	kindParameter   = 'p' // $1
-	kindPunctuation = '.' // one character of an operator, or a bracket, comma, semicolon
+	Word        = 'w' // keyword or unquoted identifier
+	Quoted      = 'q' // "identifier"
+	Literal     = 'l' // string, number, bit string, or a ? that stands for one
+	Parameter   = 'p' // $1
+	Punctuation = '.' // one character of an operator, or a bracket, comma, semicolon
 )
 
-// token is one piece of a statement; gap tells that blanks or a comment stood before it.
-type token struct {
-	kind       byte
-	start, end int
-	gap        bool
+// Token is SQL[Start:End], one piece of a statement; Gap tells that blanks or a comment stood before it.
+type Token struct {
+	Kind       byte
+	Start, End int
+	Gap        bool
 }
 
-// lexer cuts SQL into tokens, by the rules of Postgres with standard_conforming_strings on
+// Lexer cuts SQL into tokens, by the rules of Postgres with standard_conforming_strings on
 // (the default since 9.1). It never fails: what is not closed goes on to the end.
-type lexer struct {
-	sql  string
+type Lexer struct {
+	SQL  string
 	pos  int
-	last token
+	last Token
 	any  bool // a token was returned before
 }
 
-// next returns the next token; ok is false at the end.
-func (l *lexer) next() (t token, ok bool) {
+// Next returns the next token; ok is false at the end.
+func (l *Lexer) Next() (t Token, ok bool) {
 	start := l.pos
 	l.skipBlank()
-	if l.pos >= len(l.sql) {
-		return token{}, false
+	if l.pos >= len(l.SQL) {
+		return Token{}, false
 	}
-	t = token{start: l.pos, gap: l.pos > start}
-	t.kind = l.scan()
-	t.end = l.pos
+	t = Token{Start: l.pos, Gap: l.pos > start}
+	t.Kind = l.scan()
+	t.End = l.pos
 	l.last, l.any = t, true
 	return t, true
 }
 
 // scan moves over one token and returns its kind.
-func (l *lexer) scan() byte {
-	c := l.sql[l.pos]
+func (l *Lexer) scan() byte {
+	c := l.SQL[l.pos]
 	switch {
 	case isWordStart(c):
 		return l.scanWord()
 	case isDigit(c), c == '.' && isDigit(l.at(1)), (c == '-' || c == '+') && l.signs():
 		l.scanNumber()
-		return kindLiteral
+		return Literal
 	case c == '\'':
 		l.scanQuoted('\'', false)
-		return kindLiteral
+		return Literal
 	case c == '"':
 		l.scanQuoted('"', false)
-		return kindQuoted
+		return Quoted
 	case c == '?':
 		l.pos++
-		return kindLiteral
+		return Literal
 	case c == '$' && isDigit(l.at(1)):
-		for l.pos++; l.pos < len(l.sql) && isDigit(l.sql[l.pos]); {
+		for l.pos++; l.pos < len(l.SQL) && isDigit(l.SQL[l.pos]); {
 			l.pos++
 		}
-		return kindParameter
+		return Parameter
 	case c == '$' && l.scanDollarQuoted():
-		return kindLiteral
+		return Literal
 	}
 	l.pos++
-	return kindPunctuation
+	return Punctuation
 }
 
 // at returns the byte n after the current one, or 0.
-func (l *lexer) at(n int) byte {
-	if l.pos+n < len(l.sql) {
-		return l.sql[l.pos+n]
+func (l *Lexer) at(n int) byte {
+	if l.pos+n < len(l.SQL) {
+		return l.SQL[l.pos+n]
 	}
 	return 0
 }
 
 // signs reports whether a - or + here belongs to the number after it, as in (-1) and
 // unlike in a-1.
-func (l *lexer) signs() bool {
+func (l *Lexer) signs() bool {
 	if next := l.at(1); !isDigit(next) && (next != '.' || !isDigit(l.at(2))) {
 		return false
 	}
 	if !l.any {
 		return true
 	}
-	if l.last.kind != kindPunctuation {
+	if l.last.Kind != Punctuation {
 		return false
 	}
-	before := l.sql[l.last.start]
+	before := l.SQL[l.last.Start]
 	return before != ')' && before != ']'
 }
 
-func (l *lexer) skipBlank() {
-	for l.pos < len(l.sql) {
-		switch c := l.sql[l.pos]; {
+func (l *Lexer) skipBlank() {
+	for l.pos < len(l.SQL) {
+		switch c := l.SQL[l.pos]; {
 		case c == ' ' || c >= '\t' && c <= '\r':
 			l.pos++
 		case c == '-' && l.at(1) == '-':
-			for l.pos < len(l.sql) && l.sql[l.pos] != '\n' && l.sql[l.pos] != '\r' {
+			for l.pos < len(l.SQL) && l.SQL[l.pos] != '\n' && l.SQL[l.pos] != '\r' {
 				l.pos++
 			}
 		case c == '/' && l.at(1) == '*':
@@ -111,10 +111,10 @@ func (l *lexer) skipBlank() {
 }
 
 // skipComment moves over a /* comment */, which may hold others.
-func (l *lexer) skipComment() {
+func (l *Lexer) skipComment() {
 	depth := 0
-	for l.pos < len(l.sql) {
-		switch c, next := l.sql[l.pos], l.at(1); {
+	for l.pos < len(l.SQL) {
+		switch c, next := l.SQL[l.pos], l.at(1); {
 		case c == '/' && next == '*':
 			depth++
 			l.pos += 2
@@ -131,33 +131,33 @@ func (l *lexer) skipComment() {
 }
 
 // scanWord moves over a word, or over a string with a prefix: E'…', B'…', X'…', N'…'.
-func (l *lexer) scanWord() byte {
+func (l *Lexer) scanWord() byte {
 	start := l.pos
-	for l.pos < len(l.sql) && isWord(l.sql[l.pos]) {
+	for l.pos < len(l.SQL) && isWord(l.SQL[l.pos]) {
 		l.pos++
 	}
 	if l.pos-start == 1 && l.at(0) == '\'' {
-		switch l.sql[start] {
+		switch l.SQL[start] {
 		case 'e', 'E':
 			l.scanQuoted('\'', true)
-			return kindLiteral
+			return Literal
 		case 'b', 'B', 'x', 'X', 'n', 'N':
 			l.scanQuoted('\'', false)
-			return kindLiteral
+			return Literal
 		}
 	}
-	return kindWord
+	return Word
 }
 
 // scanNumber moves over 12, 1.5e-3, .5, 0x1F and 1_000, with its sign.
-func (l *lexer) scanNumber() {
-	if c := l.sql[l.pos]; c == '-' || c == '+' {
+func (l *Lexer) scanNumber() {
+	if c := l.SQL[l.pos]; c == '-' || c == '+' {
 		l.pos++
 	}
-	if l.sql[l.pos] == '0' && (l.at(1)|0x20 == 'x' || l.at(1)|0x20 == 'o' || l.at(1)|0x20 == 'b') {
+	if l.SQL[l.pos] == '0' && (l.at(1)|0x20 == 'x' || l.at(1)|0x20 == 'o' || l.at(1)|0x20 == 'b') {
 		l.pos += 2
-		for l.pos < len(l.sql) && (isDigit(l.sql[l.pos]) || l.sql[l.pos] == '_' ||
-			l.sql[l.pos]|0x20 >= 'a' && l.sql[l.pos]|0x20 <= 'f') {
+		for l.pos < len(l.SQL) && (isDigit(l.SQL[l.pos]) || l.SQL[l.pos] == '_' ||
+			l.SQL[l.pos]|0x20 >= 'a' && l.SQL[l.pos]|0x20 <= 'f') {
 			l.pos++
 		}
 		return
@@ -180,16 +180,16 @@ func (l *lexer) scanNumber() {
 	}
 }
 
-func (l *lexer) scanDigits() {
-	for l.pos < len(l.sql) && (isDigit(l.sql[l.pos]) || l.sql[l.pos] == '_') {
+func (l *Lexer) scanDigits() {
+	for l.pos < len(l.SQL) && (isDigit(l.SQL[l.pos]) || l.SQL[l.pos] == '_') {
 		l.pos++
 	}
 }
 
 // scanQuoted moves over a quoted piece, whose quote is written twice inside.
-func (l *lexer) scanQuoted(quote byte, backslash bool) {
-	for l.pos++; l.pos < len(l.sql); l.pos++ {
-		switch c := l.sql[l.pos]; {
+func (l *Lexer) scanQuoted(quote byte, backslash bool) {
+	for l.pos++; l.pos < len(l.SQL); l.pos++ {
+		switch c := l.SQL[l.pos]; {
 		case c == '\\' && backslash:
 			l.pos++
 		case c == quote && l.at(1) == quote:
@@ -199,26 +199,26 @@ func (l *lexer) scanQuoted(quote byte, backslash bool) {
 			return
 		}
 	}
-	l.pos = len(l.sql)
+	l.pos = len(l.SQL)
 }
 
 // scanDollarQuoted moves over $tag$…$tag$ and reports false where there is no such thing.
-func (l *lexer) scanDollarQuoted() bool {
+func (l *Lexer) scanDollarQuoted() bool {
 	end := l.pos + 1
-	for end < len(l.sql) && isWord(l.sql[end]) && l.sql[end] != '$' {
+	for end < len(l.SQL) && isWord(l.SQL[end]) && l.SQL[end] != '$' {
 		end++
 	}
-	if end >= len(l.sql) || l.sql[end] != '$' {
+	if end >= len(l.SQL) || l.SQL[end] != '$' {
 		return false
 	}
-	tag := l.sql[l.pos : end+1]
-	for i := end + 1; i+len(tag) <= len(l.sql); i++ {
-		if l.sql[i] == '$' && l.sql[i:i+len(tag)] == tag {
+	tag := l.SQL[l.pos : end+1]
+	for i := end + 1; i+len(tag) <= len(l.SQL); i++ {
+		if l.SQL[i] == '$' && l.SQL[i:i+len(tag)] == tag {
 			l.pos = i + len(tag)
 			return true
 		}
 	}
-	l.pos = len(l.sql)
+	l.pos = len(l.SQL)
 	return true
 }
 
