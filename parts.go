@@ -133,7 +133,7 @@ func (m *Manager) openAPI(context.Context) error {
 	server, err := api.New(cfg.API, api.Parts{
 		Cache: m.Cache, Pool: m.Pool, Memory: m.memoryPart(), Postgres: m.Postgres,
 		Profiler: m.Profiler, Captures: m.Captures, Metrics: m.Metrics, Alerts: m.Alerts, Gateway: m.Gateway,
-		Snapshot: m.Snapshot, Reload: m.Reload, Settings: m.Settings, Ready: m.Ready,
+		Advise: m.advise(), Snapshot: m.Snapshot, Reload: m.Reload, Settings: m.Settings, Ready: m.Ready,
 		State: m.state, DataDir: cfg.DataDir, Registry: m.Registry, UI: web.Handler(),
 		Logger: m.logger, Version: m.collab.Version,
 	})

@@ -163,11 +163,27 @@ func (m *Manager) cacheRound(ctx context.Context) (string, error) {
 }
 
 // databaseRound only looks: it changes nothing without an authorised caller.
-func (m *Manager) databaseRound(context.Context) (string, error) {
+func (m *Manager) databaseRound(ctx context.Context) (string, error) {
 	connected, _, lastError := m.Postgres.State()
 	if !connected {
 		return "", fmt.Errorf("not connected: %s", lastError)
 	}
 	s := m.Postgres.Stats()
-	return fmt.Sprintf("%d slow queries, %d of %d connections in use", s.SlowQueries, s.Pool.CheckedOut, s.Pool.Max), nil
+	advice, err := m.Indexes.Refresh(ctx)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d slow queries, %d of %d connections in use, %d indexes worth making", s.SlowQueries, s.Pool.CheckedOut, s.Pool.Max,
+		len(advice.Recommendations)), nil
+}
+
+// advise looks for indexes on demand; nil without a database.
+func (m *Manager) advise() func(context.Context) error {
+	if m.Indexes == nil {
+		return nil
+	}
+	return func(ctx context.Context) error {
+		_, err := m.Indexes.Refresh(ctx)
+		return err
+	}
 }

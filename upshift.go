@@ -25,6 +25,7 @@ import (
 	"github.com/sentientcore/upshift/memory"
 	"github.com/sentientcore/upshift/metrics"
 	"github.com/sentientcore/upshift/postgres"
+	"github.com/sentientcore/upshift/postgres/advise"
 	"github.com/sentientcore/upshift/profiler"
 	"github.com/sentientcore/upshift/profiler/capture"
 )
@@ -39,7 +40,9 @@ type Manager struct {
 	Memory   *memory.Monitor
 	Pool     *balancer.Pool
 	Postgres *postgres.Monitor
-	Gateway  *gateway.Gateway
+	// Indexes looks for those that the workload of Postgres is worth.
+	Indexes *advise.Advisor
+	Gateway *gateway.Gateway
 	// Registry gathers the instruments of all parts: what /metrics shows.
 	Registry *prometheus.Registry
 
@@ -115,6 +118,12 @@ func (m *Manager) build(cfg Config) error {
 	}
 	if err := errors.Join(errs[:]...); err != nil {
 		return err
+	}
+	if m.Postgres != nil {
+		var err error
+		if m.Indexes, err = advise.New(m.Postgres, advise.Config{}); err != nil {
+			return err
+		}
 	}
 	m.Profiler.SetEnabled(cfg.Profiler.Enabled)
 	parts := gateway.Parts{Cache: m.Cache, Profiler: m.Profiler, Logger: m.logger}

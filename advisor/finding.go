@@ -40,7 +40,7 @@ type rule func(Snapshot) []Finding
 func rules() []rule {
 	return []rule{
 		lowHitRatio, evictionPressure, smallCache,
-		slowQueries, databaseDown, poolUtilisation, poolOverflow,
+		slowQueries, databaseDown, poolUtilisation, poolOverflow, indexesWorthMaking,
 		memoryLeaks, highMemory, collectorNearLimit, waitingForMemory, lowPoolHitRatio,
 		lowSuccess, unhealthyServers,
 	}

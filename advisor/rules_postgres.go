@@ -75,3 +75,32 @@ func poolOverflow(s Snapshot) []Finding {
 		Risk:         "low",
 	}}
 }
+
+// indexesWorthMaking is one finding for each of the most useful indexes.
+func indexesWorthMaking(s Snapshot) []Finding {
+	if s.Database == nil {
+		return nil
+	}
+	var found []Finding
+	for _, r := range s.Database.Recommended {
+		priority := "medium"
+		if r.SavedSecondsPerDay.Low > manySavedSeconds {
+			priority = "high"
+		}
+		found = append(found, Finding{
+			ID: "database-index-" + r.ID, Type: "database", Priority: priority,
+			Title:       "An index would help: " + r.Schema + "." + r.Table,
+			Description: fmt.Sprintf("%d statements would read less of the table.", len(r.Statements)),
+			Action:      "Run: " + r.DDL,
+			Evidence:    r.Evidence,
+			ExpectedGain: fmt.Sprintf("%.0f s a day, between %.0f and %.0f (%s)", r.SavedSecondsPerDay.Mid, r.SavedSecondsPerDay.Low,
+				r.SavedSecondsPerDay.High, r.Confidence),
+			Risk: fmt.Sprintf("low: %.1f MB of disk, %.1f s a day for writers; a plan may get slower, so measure and undo by: %s",
+				float64(r.SizeBytes)/1e6, r.WriteSecondsPerDay, r.UndoDDL),
+		})
+	}
+	return found
+}
+
+// manySavedSeconds a day make an index urgent.
+const manySavedSeconds = 600

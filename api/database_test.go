@@ -60,6 +60,17 @@ func TestDatabaseContract(t *testing.T) {
 		}
 		checkDocumented(t, k, method, route, w)
 	}
+	k.Server.parts.Postgres.Recommend([]postgres.Recommendation{{
+		ID: "x1", Digest: "d", Schema: "public", Table: "t", Columns: []string{"a"}, Method: "btree", DDL: "CREATE INDEX …", SizeBytes: 9,
+		SavedSecondsPerDay: postgres.Interval{Low: 1, Mid: 2, High: 3}, WriteSecondsPerDay: 0.5, Confidence: postgres.ConfidenceSandbox,
+		Statements: []postgres.IndexedStatement{{Query: "SELECT ?"}}, Evidence: []string{"seen"},
+	}})
+	w := k.ask(Viewer, http.MethodGet, base+"/database/indexes", "")
+	checkDocumented(t, k, http.MethodGet, base+"/database/indexes", w)
+	if list := dataOf[[]IndexAdvice](t, w); len(list) != 1 || list[0].ImpactScore != 1.5 || list[0].TableName != "public.t" ||
+		list[0].QueryPatterns[0] != "SELECT ?" || list[0].State != "proposed" {
+		t.Errorf("got %+v", list)
+	}
 	v := dataOf[DatabaseStats](t, k.ask(Viewer, http.MethodGet, base+"/database/stats", ""))
 	if !v.Enabled || !v.Connected || v.ConnectionPool.PoolSize != postgres.DefaultConnectionPoolSize {
 		t.Errorf("got %+v, want it connected with the default pool", v)

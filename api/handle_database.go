@@ -177,21 +177,57 @@ type IndexAdvice struct {
 	Digest      string   `json:"digest"`
 	TableName   string   `json:"table_name"`
 	Columns     []string `json:"columns"`
+	Include     []string `json:"include"`
 	IndexType   string   `json:"index_type"`
+	Predicate   string   `json:"predicate"`
 	CreationSQL string   `json:"creation_sql"`
 	// EstimatedBenefit is in seconds a day.
-	EstimatedBenefit float64  `json:"estimated_benefit"`
-	ImpactScore      float64  `json:"impact_score"`
-	SizeBytes        int64    `json:"size_bytes"`
-	WriteCost        float64  `json:"write_cost"`
-	QueryPatterns    []string `json:"query_patterns"`
-	Evidence         []string `json:"evidence"`
-	State            string   `json:"state"`
+	EstimatedBenefit float64           `json:"estimated_benefit"`
+	BenefitRange     postgres.Interval `json:"benefit_range"`
+	ImpactScore      float64           `json:"impact_score"`
+	SizeBytes        int64             `json:"size_bytes"`
+	// WriteCost is in seconds a day.
+	WriteCost     float64  `json:"write_cost"`
+	QueryPatterns []string `json:"query_patterns"`
+	Evidence      []string `json:"evidence"`
+	// Confidence is structural, sandbox, hypothetical or measured.
+	Confidence string `json:"confidence"`
+	State      string `json:"state"`
 }
 
-// indexes answers none: the index adviser is not part of this version.
+// indexes answers what the last search for indexes found.
 func (s *Server) indexes(context.Context, *none) (*answer[[]IndexAdvice], error) {
-	return said([]IndexAdvice{}, "index advice is not part of this version")
+	list := []IndexAdvice{}
+	if s.parts.Postgres != nil {
+		list = indexViews(s.parts.Postgres.Recommendations())
+	}
+	if len(list) == 0 {
+		return said(list, "no index is worth making, or nobody has looked yet: POST "+base+"/database/optimize looks")
+	}
+	return ok(list)
+}
+
+func indexViews(list []postgres.Recommendation) []IndexAdvice {
+	views := make([]IndexAdvice, 0, len(list))
+	for _, r := range list {
+		views = append(views, indexView(r))
+	}
+	sortDown(views, func(v IndexAdvice) float64 { return v.ImpactScore })
+	return views
+}
+
+// indexView shows a recommendation. Its impact is what it saves less what it costs writers.
+func indexView(r postgres.Recommendation) IndexAdvice {
+	v := IndexAdvice{
+		ID: r.ID, Digest: r.Digest, TableName: r.Schema + "." + r.Table, Columns: append([]string{}, r.Columns...), Include: append([]string{}, r.Include...),
+		IndexType: r.Method, Predicate: r.Predicate, CreationSQL: r.DDL, EstimatedBenefit: r.SavedSecondsPerDay.Mid, BenefitRange: r.SavedSecondsPerDay,
+		ImpactScore: r.SavedSecondsPerDay.Mid - r.WriteSecondsPerDay, SizeBytes: r.SizeBytes, WriteCost: r.WriteSecondsPerDay,
+		QueryPatterns: []string{}, Evidence: append([]string{}, r.Evidence...), Confidence: r.Confidence, State: "proposed",
+	}
+	for _, q := range r.Statements {
+		v.QueryPatterns = append(v.QueryPatterns, shorten(q.Query, maxQueryText))
+	}
+	return v
 }
 
 type indexInput struct {
@@ -201,13 +237,18 @@ type indexInput struct {
 	}
 }
 
-// indexAct finds no such index: the list of advice is always empty.
+// indexAct makes and drops no index: the advice has the statement for it.
 func (s *Server) indexAct(_ context.Context, in *indexInput) (*answer[IndexAdvice], error) {
-	if _, p := s.database(); p != nil {
+	db, p := s.database()
+	if p != nil {
 		return nil, p
 	}
-	return nil, problem(http.StatusNotFound, fmt.Sprintf("there is no index advice %q", clip(in.ID, 128)),
-		"index advice is not part of this version; see "+base+"/database/indexes")
+	for _, r := range db.Recommendations() {
+		if r.ID == in.ID {
+			return nil, problem(http.StatusNotImplemented, "this version makes no index by itself", "run: "+r.DDL)
+		}
+	}
+	return nil, problem(http.StatusNotFound, fmt.Sprintf("there is no index advice %q", clip(in.ID, 128)), "see "+base+"/database/indexes")
 }
 
 // TableOutcome is what was done to one table; times are in seconds.
@@ -276,8 +317,13 @@ func (s *Server) databaseOptimize(ctx context.Context, in *preferInput) (*later,
 		if err != nil {
 			return nil, err
 		}
+		if s.parts.Advise != nil {
+			if err := s.parts.Advise(ctx); err != nil {
+				return nil, err
+			}
+		}
 		return DatabaseOptimization{
-			Tables: outcomesOf(o.Tables), IndexRecommendations: []IndexAdvice{},
+			Tables: outcomesOf(o.Tables), IndexRecommendations: indexViews(db.Recommendations()),
 			ConnectionPool: PoolAdvice{Recommendations: append([]string{}, o.PoolAdvice...)},
 		}, nil
 	})

@@ -44,6 +44,8 @@ type Parts struct {
 
 	// Snapshot returns what every part knows now.
 	Snapshot func() advisor.Snapshot
+	// Advise looks for indexes worth making and gives them to Postgres; nil: nobody looks.
+	Advise func(context.Context) error
 	// Reload reads the configuration again and puts it in force.
 	Reload func(context.Context) error
 	// Settings are the values in force with their origin, secrets masked.

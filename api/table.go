@@ -28,7 +28,7 @@ func (s *Server) tableOfParts() []Route {
 		on(get("/database/slow-queries"), Viewer, "Slow statements, slowest first", s.slowQueries),
 		on(post("/database/analyze"), Operator, "Plan a statement; it is never run", s.analyze).with(notes),
 		on(get("/database/indexes"), Viewer, "Indexes worth making", s.indexes),
-		on(post("/database/indexes/{id}/apply"), Admin, "Make an advised index: this version advises none", s.indexAct),
+		on(post("/database/indexes/{id}/apply"), Admin, "Make an advised index: this version names the statement and leaves it to you", s.indexAct),
 		on(post("/database/indexes/{id}/revert"), Admin, "Drop an index that was made: this version makes none", s.indexAct),
 		onLater[vacuumInput, map[string]TableOutcome](post("/database/vacuum"), Admin,
 			"Vacuum and analyse tables; those that need it when none is named", s.vacuum),

@@ -19,8 +19,8 @@
 // # What is never done
 //
 // No statement of a caller is run: [Monitor.Analyze] plans it, in a read-only transaction on
-// a connection that is thrown away. No arguments are kept and no literals shown
-// ([Normalize]); errors and logs pass through a filter that knows the password. Nothing is
+// a connection that is thrown away. No literals are shown ([Normalize]) and no arguments kept, but for the text
+// that a session last ran of each statement, in memory, to plan with; errors and logs pass through a filter that knows the password. Nothing is
 // changed but by [Monitor.Vacuum] and [Monitor.Optimize], which vacuum, and no index is made.
 //
 // # What it costs
@@ -31,6 +31,6 @@
 //
 // # What it does not do
 //
-// It does not recommend indexes and does not read the server's log. It reads Postgres 13 and
+// It does not look for indexes itself, which package advise does, and does not read the server's log. It reads Postgres 13 and
 // newer; older ones connect, without statements.
 package postgres

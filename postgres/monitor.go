@@ -44,6 +44,7 @@ type Monitor struct {
 	secrets redactor
 	logger  *slog.Logger
 	tracer  *Tracer
+	made    time.Time
 	own     *poolTracer
 	wake    chan struct{} // asks for a reading at once
 	// vacuums and planning hold a token for each that runs.
@@ -65,8 +66,11 @@ type Monitor struct {
 	slow      []SlowQuery
 	plans     map[string]plannedScans // replaced, never changed
 	warnings  []string
-	calls     map[*call]struct{} // under way, ended by the end of Run
-	callsDone sync.WaitGroup
+	// examples are texts with literals, by fingerprint; they are planned with and shown to nobody.
+	examples    map[string]string
+	recommended []Recommendation
+	calls       map[*call]struct{} // under way, ended by the end of Run
+	callsDone   sync.WaitGroup
 }
 
 // call is work of a caller that uses the connections of Run.
@@ -89,6 +93,7 @@ func New(cfg Config, logger *slog.Logger) (*Monitor, error) {
 		cfg: cfg, logger: logger, tracer: NewTracer(cfg.QueryCacheSize), own: &poolTracer{},
 		wake: make(chan struct{}, 1), vacuums: make(chan struct{}, 1), planning: make(chan struct{}, maxPlansAtOnce),
 		slow: []SlowQuery{}, warnings: []string{}, calls: map[*call]struct{}{},
+		made: time.Now(), examples: map[string]string{},
 	}
 	var err error
 	if m.pgx, err = parseURL(cfg.URL); err != nil {
@@ -268,6 +273,7 @@ func (m *Monitor) Stats() Stats {
 	defer m.mu.Unlock()
 	s := Stats{
 		Connected: m.connected, Since: m.since, LastError: m.lastError, ServerVersion: m.server.version,
+		IndexRecommendations: len(m.recommended), Recommended: slices.Clone(m.recommended[:min(len(m.recommended), shownRecommendations)]),
 		SlowQueries: slow, Pool: pool, Queries: m.totals, Warnings: slices.Clone(m.warnings),
 	}
 	if !m.hasTotals {

@@ -42,7 +42,9 @@ func (m *Monitor) poll(ctx context.Context, pool *pgxpool.Pool, r *reader) error
 			if !s.readable() {
 				return nil
 			}
-			slow, err = r.readStatements(ctx, tx, s, time.Now())
+			if err = m.readExamples(ctx, tx); err == nil {
+				slow, err = r.readStatements(ctx, tx, s, time.Now())
+			}
 			if err != nil && !conn.Conn().IsClosed() && ctx.Err() == nil {
 				warnings = append(warnings, "statements cannot be read: "+m.secrets.clean(err.Error()))
 				return nil

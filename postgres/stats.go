@@ -14,11 +14,12 @@ type Stats struct {
 	ServerVersion string `json:"server_version,omitempty"`
 	// SlowQueries is the number of statements above the threshold.
 	SlowQueries int `json:"slow_queries"`
-	// IndexRecommendations is the number of indexes worth making. This version does not
-	// look for them: it is 0.
-	IndexRecommendations int        `json:"index_recommendations"`
-	Pool                 PoolStats  `json:"pool"`
-	Queries              QueryStats `json:"queries"`
+	// IndexRecommendations is the number of indexes worth making, as [Monitor.Recommend] was told.
+	IndexRecommendations int `json:"index_recommendations"`
+	// Recommended are the most useful of them, five at most.
+	Recommended []Recommendation `json:"recommended,omitempty"`
+	Pool        PoolStats        `json:"pool"`
+	Queries     QueryStats       `json:"queries"`
 	// Warnings say what cannot be seen and which statement on the server changes that.
 	Warnings []string `json:"warnings"`
 }

@@ -37,6 +37,7 @@ type Cluster struct {
 	owner    *identity
 	lock     *os.File
 	preload  bool
+	settings []string
 
 	mu     sync.Mutex // guards the fields below and serialises the verbs
 	server *process
@@ -46,8 +47,9 @@ type Cluster struct {
 // StartCluster makes and starts a server in a fresh directory below dir and returns when
 // it answers. An empty dir means the system's temporary directory, which is also used when
 // dir cannot be reached by the user that the server runs as. ctx bounds the start only.
-// Without Postgres on the machine the error is [ErrNoBinaries]. Stop it in the end.
-func StartCluster(ctx context.Context, dir string) (*Cluster, error) {
+// Without Postgres on the machine the error is [ErrNoBinaries]. Stop it in the end. Settings of the server, such as
+// "shared_buffers=1GB", go before those that it would have.
+func StartCluster(ctx context.Context, dir string, settings ...string) (*Cluster, error) {
 	bin, err := findBinaries()
 	if err != nil {
 		return nil, err
@@ -60,7 +62,7 @@ func StartCluster(ctx context.Context, dir string) (*Cluster, error) {
 		dir = os.TempDir()
 	}
 	sweep(dir)
-	c := &Cluster{bin: bin, owner: owner, password: randomPassword(), preload: true}
+	c := &Cluster{bin: bin, owner: owner, password: randomPassword(), preload: true, settings: settings}
 	if err := c.make(ctx, dir); err != nil {
 		return nil, errors.Join(err, c.Stop())
 	}
@@ -210,7 +212,7 @@ func (c *Cluster) start(ctx context.Context) error {
 		settings = append(settings, "shared_preload_libraries="+preload)
 	}
 	args := []string{"-D", filepath.Join(c.dir, dataName)}
-	for _, s := range settings {
+	for _, s := range append(settings, c.settings...) {
 		args = append(args, "-c", s)
 	}
 	log := filepath.Join(c.dir, logName)
