@@ -21,6 +21,7 @@ import (
 	"github.com/sentientcore/upshift/postgres"
 	"github.com/sentientcore/upshift/profiler"
 	"github.com/sentientcore/upshift/profiler/capture"
+	"github.com/sentientcore/upshift/profiler/cause"
 )
 
 // Config is the configuration of the whole: one section for each part, that part's own
@@ -79,6 +80,8 @@ type ProfilerConfig struct {
 	profiler.Config
 	// Capture is how profiles are captured, while Enabled.
 	Capture capture.Config `conf:"capture"`
+	// Causes is when causes of slowness are looked for, while Enabled.
+	Causes cause.Config `conf:"causes"`
 }
 
 // MetricsConfig is the section metrics.
@@ -130,6 +133,7 @@ func (c Config) WithDefaults() Config {
 	c.LoadBalancer.Config = c.LoadBalancer.Config.WithDefaults()
 	c.Profiler.Config = c.Profiler.Config.WithDefaults()
 	c.Profiler.Capture = c.Profiler.Capture.WithDefaults()
+	c.Profiler.Causes = c.Profiler.Causes.WithDefaults()
 	c.Metrics.Config = c.Metrics.Config.WithDefaults()
 	c.Thresholds = c.Thresholds.WithDefaults()
 	c.Alerts = c.Alerts.WithDefaults()
@@ -143,7 +147,7 @@ func (c Config) Validate() error {
 	return errors.Join(
 		c.validateDataDir(),
 		c.Cache.Validate(), c.Database.Validate(), c.Memory.Validate(), c.LoadBalancer.Validate(),
-		c.Profiler.Validate(), c.Profiler.Capture.Validate(), c.Metrics.Validate(), c.Thresholds.Validate(), c.Alerts.Validate(),
+		c.Profiler.Validate(), c.Profiler.Capture.Validate(), c.Profiler.Causes.Validate(), c.Metrics.Validate(), c.Thresholds.Validate(), c.Alerts.Validate(),
 		c.Gateway.Validate(), c.API.Validate(),
 		c.validateAddresses(), c.validateAlerts(), c.validateRedis(), c.validateDisk(),
 	)

@@ -56,7 +56,7 @@ func (m *Manager) apply(next Config) error {
 		return err
 	}
 	errs := []error{
-		m.Memory.Apply(next.Memory.Config), m.Gateway.Apply(next.Gateway), m.Captures.Apply(next.Profiler.Capture),
+		m.Memory.Apply(next.Memory.Config), m.Gateway.Apply(next.Gateway), m.Captures.Apply(next.Profiler.Capture), m.Causes.Apply(next.Profiler.Causes),
 	}
 	if now.Profiler.Enabled != next.Profiler.Enabled || now.Profiler.Config != next.Profiler.Config { // else what was switched at run time stays
 		errs = append(errs, m.Profiler.Apply(next.Profiler.Config))

@@ -49,6 +49,7 @@ func (m *Manager) Snapshot() advisor.Snapshot {
 	}
 	gatewayStats, profilerStats := m.Gateway.Stats(), m.Profiler.Stats()
 	s.Gateway, s.Profiler = &gatewayStats, &profilerStats
+	s.Causes = m.Causes.Last().Findings
 	if m.started.Load() && m.Alerts != nil {
 		s.Alerts = m.Alerts.Active()
 	}

@@ -28,6 +28,7 @@ import (
 	"github.com/sentientcore/upshift/postgres/advise"
 	"github.com/sentientcore/upshift/profiler"
 	"github.com/sentientcore/upshift/profiler/capture"
+	"github.com/sentientcore/upshift/profiler/cause"
 )
 
 // Manager builds every part from one [Config], starts them in floor order and stops
@@ -51,7 +52,9 @@ type Manager struct {
 	Metrics  *metrics.Store
 	Alerts   *alert.Engine
 	Captures *capture.Recorder
-	API      *api.Server
+	// Causes looks for causes of slowness; nil while the profiler is off.
+	Causes *cause.Finder
+	API    *api.Server
 
 	applying sync.Mutex // one Reload or Apply at a time
 	collab   Collaborators
@@ -104,7 +107,7 @@ func New(cfg Config, collab Collaborators) (*Manager, error) {
 
 // build makes the pillars and the gateway over them.
 func (m *Manager) build(cfg Config) error {
-	var errs [5]error
+	var errs [6]error
 	m.Profiler, errs[0] = profiler.New(cfg.Profiler.Config)
 	m.Memory, errs[1] = memory.New(cfg.Memory.Config)
 	if cfg.Cache.Enabled {
@@ -115,6 +118,9 @@ func (m *Manager) build(cfg Config) error {
 	}
 	if cfg.Database.URL != "" {
 		m.Postgres, errs[4] = postgres.New(cfg.Database.Config, m.logger)
+	}
+	if cfg.Profiler.Enabled && errs[0] == nil {
+		m.Causes, errs[5] = cause.NewFinder(m.Profiler, cfg.Profiler.Causes)
 	}
 	if err := errors.Join(errs[:]...); err != nil {
 		return err

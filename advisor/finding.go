@@ -13,7 +13,7 @@ import (
 type Finding struct {
 	// ID is stable: the same fault of the same subject keeps its ID.
 	ID string `json:"id"`
-	// Type is the part: cache, database, memory or load_balancer.
+	// Type is the part: cache, database, memory, load_balancer or profiler.
 	Type string `json:"type"`
 	// Priority is critical, high, medium or low.
 	Priority    string `json:"priority"`
@@ -43,6 +43,7 @@ func rules() []rule {
 		slowQueries, databaseDown, poolUtilisation, poolOverflow, indexesWorthMaking,
 		memoryLeaks, highMemory, collectorNearLimit, waitingForMemory, lowPoolHitRatio,
 		lowSuccess, unhealthyServers,
+		slowFunctions,
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/sentientcore/upshift/memory"
 	"github.com/sentientcore/upshift/postgres"
 	"github.com/sentientcore/upshift/profiler"
+	"github.com/sentientcore/upshift/profiler/cause"
 )
 
 // Snapshot is what every part knew at one instant. It is a plain value that can be
@@ -24,6 +25,7 @@ type Snapshot struct {
 	Database   *postgres.Stats  `json:"database,omitempty"`
 	Gateway    *gateway.Stats   `json:"gateway,omitempty"`
 	Profiler   *profiler.Stats  `json:"profiler,omitempty"`
+	Causes     []cause.Finding  `json:"causes,omitempty"`
 	Thresholds alert.Thresholds `json:"thresholds"`
 	Alerts     []alert.Alert    `json:"alerts"`
 	// Monitoring is true while the heartbeat and the background loops run.

@@ -18,6 +18,7 @@ import (
 	"github.com/sentientcore/upshift/memory"
 	"github.com/sentientcore/upshift/metrics"
 	"github.com/sentientcore/upshift/profiler"
+	"github.com/sentientcore/upshift/profiler/cause"
 )
 
 // realParts are the parts as they are, on servers and files of the test's own.
@@ -35,7 +36,10 @@ func realParts(tb testing.TB) Parts {
 	must(tb, err)
 	gw, err := gateway.New(gateway.Config{}, gateway.Parts{Pool: pool, Cache: group, Profiler: prof})
 	must(tb, err)
+	causes, err := cause.NewFinder(prof, cause.Config{})
+	must(tb, err)
 	return Parts{
+		Causes:  causes,
 		Metrics: store, Pool: pool, Cache: group, Memory: mem, Profiler: prof, Alerts: engine, Gateway: gw, Captures: realCaptures(tb),
 		Reload:   func(context.Context) error { return nil },
 		Settings: func() []Setting { return []Setting{{Key: "cache.max_size", Value: "1000", Origin: "default"}} },

@@ -27,6 +27,7 @@ import (
 	"github.com/sentientcore/upshift/postgres"
 	"github.com/sentientcore/upshift/profiler"
 	"github.com/sentientcore/upshift/profiler/capture"
+	"github.com/sentientcore/upshift/profiler/cause"
 )
 
 // Parts is what the API shows and acts upon. DataDir must be set; every other field may
@@ -38,6 +39,7 @@ type Parts struct {
 	Postgres *postgres.Monitor
 	Profiler *profiler.Profiler
 	Captures *capture.Recorder
+	Causes   *cause.Finder
 	Metrics  *metrics.Store
 	Alerts   *alert.Engine
 	Gateway  *gateway.Gateway

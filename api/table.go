@@ -50,6 +50,8 @@ func (s *Server) tableOfParts() []Route {
 		on(get("/profiler/functions"), Viewer, "Functions by total time", s.profilerFunctions),
 		on(get("/profiler/functions/{name}"), Viewer, "One function", s.profilerFunction),
 		on(get("/profiler/bottlenecks"), Viewer, "What the slowest calls cost, by impact", s.profilerBottlenecks),
+		on(get("/profiler/causes"), Viewer, "Why functions are slow, by the last look", s.profilerCauses),
+		on(post("/profiler/causes"), Operator, "Look for causes now", s.profilerLook),
 		on(put("/profiler"), Operator, "Switch the profiler or change its threshold", s.profilerSet),
 		on(remove("/profiler/functions"), Operator, "Forget every function", s.profilerClear),
 		on(remove("/profiler/functions/{name}"), Operator, "Forget one function", s.profilerClearOne),

@@ -45,6 +45,7 @@ func bars() []bar {
 		{name: "restart", about: "a disk tier after kill -9: time to open, hit ratio at once", run: measureRestart, inside: true},
 		{name: "record", about: "what recording a call takes, and rivals", run: measureRecord, inside: true},
 		{name: "attribution", about: "processor time and bytes of calls, against the truth", run: measureAttribution, inside: true},
+		{name: "causes", about: "planted bottlenecks, and clean services: the cause named", run: measureCauses, inside: true},
 		{name: "leaks", about: "an hour in a minute: leaks found, clean places left alone", run: measureLeaks, inside: true},
 		{name: "gctuner", about: "processor time and peak memory under the collector's tuner", run: measureTuner, inside: true},
 		{name: "sim", about: "the balancer's strategies in virtual time, -rounds seeds each", run: measureSimulation, inside: true},

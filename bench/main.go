@@ -16,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/sentientcore/upshift/bench/causeload"
 	"github.com/sentientcore/upshift/bench/costload"
 	"github.com/sentientcore/upshift/bench/diskload"
 	"github.com/sentientcore/upshift/bench/gcload"
@@ -54,6 +55,8 @@ func asRole(ctx context.Context, args []string) int {
 		err = gcload.Run(ctx, args[1:], os.Stdout)
 	case "diskload":
 		err = diskload.Run(ctx, args[1:], os.Stdin, os.Stdout)
+	case "causeload":
+		err = causeload.Run(ctx, args[1:], os.Stdout)
 	case "costload":
 		err = costload.Run(ctx, args[1:], os.Stdout)
 	case "leakload":

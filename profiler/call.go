@@ -3,6 +3,7 @@ package profiler
 import (
 	"context"
 	"errors"
+	"runtime/trace"
 	"sync"
 	"time"
 )
@@ -51,6 +52,9 @@ func (fn *function) begin() Call {
 			return Call{fn: fn}
 		}
 	}
+	if fn.p.tracing.Load() {
+		trace.Log(context.Background(), TraceBegin, fn.name)
+	}
 	return Call{fn: fn, start: fn.p.now(), weight: weight}
 }
 
@@ -70,6 +74,9 @@ func (fn *function) beginIn(ctx context.Context) (context.Context, Call) {
 
 // enter starts the call of a frame.
 func (fn *function) enter(f *frame, weight uint64) Call {
+	if fn.p.tracing.Load() {
+		trace.Log(f.Context, TraceBegin, fn.name)
+	}
 	now := fn.p.now()
 	f.parent.enter(now)
 	return Call{fn: fn, start: now, frame: f, weight: weight}
@@ -132,9 +139,21 @@ func (c Call) end(err error, panicked any) {
 		c.leaveFrame(nanos, end)
 	}
 	fn.record(nanos, end, c.weight)
+	if p.tracing.Load() {
+		c.traceEnd()
+	}
 	if failed || nanos >= p.threshold.Load() {
 		c.keep(nanos, err, panicked)
 	}
+}
+
+// traceEnd tells an execution trace that the call has ended.
+func (c Call) traceEnd() {
+	ctx := context.Background()
+	if c.frame != nil {
+		ctx = c.frame.Context
+	}
+	trace.Log(ctx, TraceEnd, c.fn.name)
 }
 
 // leaveFrame accounts for the calls nested in this one, and for this one in the outer.

@@ -23,6 +23,7 @@ type function struct {
 	nextMark  atomic.Int64 // when the next mark of the recent window is due
 	removed   atomic.Bool  // cleared: a Site must look its name up again
 	cost      atomic.Pointer[Cost]
+	cause     atomic.Pointer[Cause]
 
 	_          [64]byte
 	sumNanos   atomic.Uint64 // of the timed calls, each times its weight
@@ -110,7 +111,7 @@ func (fn *function) read(p *Profiler) (FunctionStats, counts) {
 	c := fn.total.snapshot()
 	s := FunctionStats{
 		Name: fn.name, Calls: c.total + fn.sampler.untimed.Load(), TimedCalls: c.total,
-		Errors: fn.errors.Load(), Recent: recent, Cost: fn.costs(),
+		Errors: fn.errors.Load(), Recent: recent, Cost: fn.costs(), Cause: fn.cause.Load(),
 	}
 	// A record counts into the histogram first, so the extremes may not be there yet.
 	low, high := fn.minNanos.Load(), fn.maxNanos.Load()

@@ -21,6 +21,7 @@ type Profiler struct {
 	overflowed   atomic.Uint64 // calls of OtherFunction before it was cleared
 	overhead     overhead
 	labelling    atomic.Bool
+	tracing      atomic.Bool
 	owners       owners
 
 	epoch time.Time // durations and times are monotonic nanoseconds since here

@@ -57,6 +57,8 @@ type FunctionStats struct {
 
 	// Cost is what a call takes of a processor and allocates, where that is measured.
 	Cost Cost `json:"cost"`
+	// Cause is why it is slow, where something stands out.
+	Cause *Cause `json:"cause,omitempty"`
 	// Recent is the same over about the last minute.
 	Recent Window `json:"recent"`
 	// Exemplars are the newest calls at or over the threshold, newest first.
