@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/sentientcore/upshift/alert"
@@ -71,6 +72,8 @@ type LoadBalancerConfig struct {
 	// requests.
 	Enabled bool `conf:"enabled"`
 	balancer.Config
+	// Pools are further pools, to which gateway.routes send requests. Empty means none.
+	Pools []PoolConfig `conf:"pools"`
 }
 
 // ProfilerConfig is the section profiler.
@@ -131,6 +134,11 @@ func (c Config) WithDefaults() Config {
 	c.Database.Config = c.Database.Config.WithDefaults()
 	c.Memory.Config = c.Memory.Config.WithDefaults()
 	c.LoadBalancer.Config = c.LoadBalancer.Config.WithDefaults()
+	c.LoadBalancer.Pools = slices.Clone(c.LoadBalancer.Pools)
+	for i := range c.LoadBalancer.Pools {
+		p := &c.LoadBalancer.Pools[i]
+		p.Config = p.Config.WithDefaults()
+	}
 	c.Profiler.Config = c.Profiler.Config.WithDefaults()
 	c.Profiler.Capture = c.Profiler.Capture.WithDefaults()
 	c.Profiler.Causes = c.Profiler.Causes.WithDefaults()
@@ -149,6 +157,7 @@ func (c Config) Validate() error {
 		c.Cache.Validate(), c.Database.Validate(), c.Memory.Validate(), c.LoadBalancer.Validate(),
 		c.Profiler.Validate(), c.Profiler.Capture.Validate(), c.Profiler.Causes.Validate(), c.Metrics.Validate(), c.Thresholds.Validate(), c.Alerts.Validate(),
 		c.Gateway.Validate(), c.API.Validate(),
+		c.LoadBalancer.validatePools(), c.validateRoutes(),
 		c.validateAddresses(), c.validateAlerts(), c.validateRedis(), c.validateDisk(),
 	)
 }

@@ -42,6 +42,7 @@ func (m *Manager) parts() []run.Part {
 	}
 	if m.Pool != nil {
 		parts = append(parts, run.Part{Name: "load_balancer", Run: m.Pool.Run})
+		parts = append(parts, m.poolParts(cfg.LoadBalancer)...)
 	}
 	if m.Postgres != nil {
 		parts = append(parts, run.Part{Name: "database", Run: m.Postgres.Run})
@@ -132,7 +133,7 @@ func (m *Manager) runAlerts(ctx context.Context) error {
 func (m *Manager) openAPI(context.Context) error {
 	cfg := m.Config()
 	server, err := api.New(cfg.API, api.Parts{
-		Cache: m.Cache, Pool: m.Pool, Memory: m.memoryPart(), Postgres: m.Postgres,
+		Cache: m.Cache, Pool: m.Pool, Pools: m.Pools, Memory: m.memoryPart(), Postgres: m.Postgres,
 		Profiler: m.Profiler, Captures: m.Captures, Causes: m.Causes, Metrics: m.Metrics, Alerts: m.Alerts, Gateway: m.Gateway,
 		Advise: m.advise(), Snapshot: m.Snapshot, Reload: m.Reload, Settings: m.Settings, Ready: m.Ready,
 		State: m.state, DataDir: cfg.DataDir, Registry: m.Registry, UI: web.Handler(),

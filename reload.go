@@ -66,7 +66,7 @@ func (m *Manager) apply(next Config) error {
 		errs = append(errs, m.Cache.Apply(next.Cache.Config))
 	}
 	if m.Pool != nil {
-		errs = append(errs, m.Pool.Apply(next.LoadBalancer.Config))
+		errs = append(errs, m.Pool.Apply(next.LoadBalancer.Config), m.applyPools(next.LoadBalancer))
 	}
 	if m.Alerts != nil {
 		errs = append(errs, m.Alerts.Apply(next.Alerts, next.Thresholds))
@@ -92,6 +92,7 @@ func needsRestart(now, next Config) error {
 			"database":                  c.Database,
 			"memory.monitoring_enabled": c.Memory.MonitoringEnabled,
 			"load_balancer.enabled":     c.LoadBalancer.Enabled,
+			"load_balancer.pools":       c.LoadBalancer.poolNames(),
 			"metrics":                   c.Metrics,
 			"gateway.listen":            c.Gateway.Listen,
 			"api":                       c.API,

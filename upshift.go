@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,6 +42,7 @@ type Manager struct {
 	Cache    *cache.Group
 	Memory   *memory.Monitor
 	Pool     *balancer.Pool
+	Pools    map[string]*balancer.Pool // further ones by name
 	Postgres *postgres.Monitor
 	// Indexes looks for those that the workload of Postgres is worth.
 	Indexes *advise.Advisor
@@ -115,6 +118,7 @@ func (m *Manager) build(cfg Config) error {
 	}
 	if cfg.LoadBalancer.Enabled {
 		m.Pool, errs[3] = balancer.New(cfg.LoadBalancer.Config)
+		errs[5] = m.buildPools(cfg.LoadBalancer)
 	}
 	if cfg.Database.URL != "" {
 		m.Postgres, errs[4] = postgres.New(cfg.Database.Config, m.logger)
@@ -132,7 +136,7 @@ func (m *Manager) build(cfg Config) error {
 		}
 	}
 	m.Profiler.SetEnabled(cfg.Profiler.Enabled)
-	parts := gateway.Parts{Cache: m.Cache, Profiler: m.Profiler, Logger: m.logger}
+	parts := gateway.Parts{Cache: m.Cache, Pools: m.poolTransports(), Profiler: m.Profiler, Logger: m.logger}
 	if m.Pool != nil {
 		parts.Pool = m.Pool
 	}
@@ -175,7 +179,7 @@ func (m *Manager) register(cfg Config) error {
 		all = append(all, m.Cache)
 	}
 	if m.Pool != nil {
-		all = append(all, m.Pool)
+		all = append(all, append(poolMetrics{m.Pool}, slices.Collect(maps.Values(m.Pools))...))
 	}
 	if m.Postgres != nil {
 		all = append(all, m.Postgres)

@@ -99,12 +99,25 @@ func serverOf(v balancer.ServerStats) BackendServer {
 	}
 }
 
-func (s *Server) balancerStats(context.Context, *none) (*answer[BalancerStats], error) {
+// BalancerPools is the load balancer with its further pools.
+type BalancerPools struct {
+	BalancerStats
+	// Pools are those of load_balancer.pools by name.
+	Pools map[string]BalancerStats `json:"pools"`
+}
+
+func (s *Server) balancerStats(context.Context, *none) (*answer[BalancerPools], error) {
+	v := BalancerPools{balancerView(nil), map[string]BalancerStats{}}
 	if s.parts.Pool == nil {
-		return ok(balancerView(nil))
+		return ok(v)
 	}
 	stats := s.parts.Pool.Stats()
-	return ok(balancerView(&stats))
+	v.BalancerStats = balancerView(&stats)
+	for name, p := range s.parts.Pools {
+		stats := p.Stats()
+		v.Pools[name] = balancerView(&stats)
+	}
+	return ok(v)
 }
 
 // balancerView is what REST shows of p; nil means that the load balancer is switched off.

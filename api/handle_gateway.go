@@ -23,7 +23,8 @@ func (s *Server) gatewayStats(context.Context, *none) (*answer[GatewayStats], er
 	if s.parts.Gateway == nil {
 		return ok(GatewayStats{Stats: gateway.Stats{
 			ByClass: map[string]uint64{}, Refused: map[string]uint64{}, UpstreamErrors: map[string]uint64{},
-			Cache: map[string]uint64{},
+			Cache: map[string]uint64{}, Limited: map[string]uint64{}, Tenants: map[string]gateway.TenantStats{},
+			Pools: map[string]gateway.PoolStats{},
 		}})
 	}
 	return ok(GatewayStats{true, s.parts.Gateway.Stats()})

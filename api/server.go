@@ -35,6 +35,7 @@ import (
 type Parts struct {
 	Cache    *cache.Group
 	Pool     *balancer.Pool
+	Pools    map[string]*balancer.Pool // further ones by name
 	Memory   *memory.Monitor
 	Postgres *postgres.Monitor
 	Profiler *profiler.Profiler

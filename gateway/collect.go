@@ -38,6 +38,7 @@ func singles() []single {
 		gauge("active_streams", "Event streams under way.", func(s Stats) int64 { return s.StreamsActive }),
 		gauge("active_upgrades", "Upgraded connections open.", func(s Stats) int64 { return s.UpgradesActive }),
 		gauge("connections", "Client connections open.", func(s Stats) int64 { return s.Connections }),
+		gauge("queued_requests", "Requests that wait to be let to a server.", func(s Stats) int64 { return int64(s.Queued) }),
 		counter("streams_total", "Event streams passed.", func(s Stats) uint64 { return s.Streams }),
 		counter("upgrades_total", "Connections upgraded.", func(s Stats) uint64 { return s.Upgrades }),
 		counter("clients_gone_total", "Requests whose client left before the end of the answer.",
@@ -64,12 +65,28 @@ func singles() []single {
 func families() []family {
 	return []family{
 		{
+			describe("pool_requests_total", "Requests sent to a pool.", "pool"),
+			func(s Stats) map[string]uint64 {
+				return byPool(s, func(p PoolStats) uint64 { return p.Requests })
+			},
+		},
+		{
+			describe("pool_overflows_total", "Requests that a pool could not take and that went to the next one.", "pool"),
+			func(s Stats) map[string]uint64 {
+				return byPool(s, func(p PoolStats) uint64 { return p.Overflowed })
+			},
+		},
+		{
 			describe("requests_total", "Requests by status class; an answer that broke off is 5xx.", "code"),
 			func(s Stats) map[string]uint64 { return s.ByClass },
 		},
 		{
 			describe("refused_total", "Requests refused for their form.", "reason"),
 			func(s Stats) map[string]uint64 { return s.Refused },
+		},
+		{
+			describe("limited_total", "Requests refused for a limit.", "limit"),
+			func(s Stats) map[string]uint64 { return s.Limited },
 		},
 		{
 			describe("upstream_errors_total", "Requests that servers failed.", "reason"),
@@ -82,6 +99,14 @@ func families() []family {
 	}
 }
 
+func byPool(s Stats, value func(PoolStats) uint64) map[string]uint64 {
+	out := make(map[string]uint64, len(s.Pools))
+	for name, p := range s.Pools {
+		out[name] = value(p)
+	}
+	return out
+}
+
 func distributions() []distribution {
 	return []distribution{
 		{
@@ -91,6 +116,10 @@ func distributions() []distribution {
 		{
 			describe("first_byte_seconds", "Time to the first byte of the answer's body."),
 			func(c *counters) *histogram { return &c.firstByte },
+		},
+		{
+			describe("queue_seconds", "Time that requests waited to be let to a server, where there are limits."),
+			func(c *counters) *histogram { return &c.queueTime },
 		},
 		{
 			describe("overhead_seconds", "Time to the answer's headers that no server took."),

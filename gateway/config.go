@@ -58,6 +58,21 @@ type Config struct {
 	// Prices is the path of a file of the prices of language models, in the form of
 	// [llm.DefaultPricesText]. Empty means those that come with upshift.
 	Prices string `conf:"prices"`
+	// TenantBy is [ByCredential] or [ByHeader]. Empty means credential.
+	TenantBy string `conf:"tenant_by"`
+	// Limits are what tenants may use. Empty means no limits.
+	Limits []Limit `conf:"limits"`
+	// Routes say which pools serve which requests; the first one that fits counts. What none fits
+	// goes to the default pool.
+	Routes []PoolRoute `conf:"routes"`
+	// MaxConcurrency bounds the requests of all tenants that are at servers at a time; further ones
+	// wait in a queue. Zero means no bound.
+	MaxConcurrency int `conf:"max_concurrency"`
+	// QueueSize bounds those who wait in each queue, that of all and that of each tenant; a further
+	// one is refused, or takes the place of one of lower priority. Zero means 100.
+	QueueSize int `conf:"queue_size"`
+	// QueueTimeout is how long a request may wait in a queue. Zero means 5 s.
+	QueueTimeout time.Duration `conf:"queue_timeout"`
 }
 
 // WithDefaults returns c with its zero fields replaced by the defaults.
@@ -71,6 +86,9 @@ func (c Config) WithDefaults() Config {
 	c.IdleTimeout = cmp.Or(c.IdleTimeout, DefaultIdleTimeout)
 	c.DrainTimeout = cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
 	c.CacheMaxBodyBytes = cmp.Or(c.CacheMaxBodyBytes, DefaultCacheMaxBodyBytes)
+	c.TenantBy = cmp.Or(c.TenantBy, ByCredential)
+	c.QueueSize = cmp.Or(c.QueueSize, DefaultQueueSize)
+	c.QueueTimeout = cmp.Or(c.QueueTimeout, DefaultQueueTimeout)
 	c.CachePost = slices.Clone(c.CachePost)
 	for i, r := range c.CachePost {
 		c.CachePost[i] = r.withDefaults()
@@ -81,7 +99,7 @@ func (c Config) WithDefaults() Config {
 // Validate names every fault of c at once, each beginning with its key; nil means none.
 func (c Config) Validate() error {
 	c = c.WithDefaults()
-	errs := []error{validateListen(c.Listen), validatePost(c.CachePost), validatePrices(c.Prices)}
+	errs := []error{validateListen(c.Listen), validatePost(c.CachePost), validatePrices(c.Prices), validateLimits(c), validateRoutes(c.Routes)}
 	for _, d := range []struct {
 		key   string
 		value time.Duration
@@ -91,6 +109,7 @@ func (c Config) Validate() error {
 		{"response_timeout", c.ResponseTimeout},
 		{"idle_timeout", c.IdleTimeout},
 		{"drain_timeout", c.DrainTimeout},
+		{"queue_timeout", c.QueueTimeout},
 	} {
 		if d.value < 0 {
 			errs = append(errs, fmt.Errorf("gateway.%s: must not be negative (got %v)", d.key, d.value))
@@ -103,6 +122,8 @@ func (c Config) Validate() error {
 		{"max_connections", int64(c.MaxConnections)},
 		{"max_body_bytes", c.MaxBodyBytes},
 		{"cache_max_body_bytes", c.CacheMaxBodyBytes},
+		{"max_concurrency", int64(c.MaxConcurrency)},
+		{"queue_size", int64(c.QueueSize)},
 	} {
 		if n.value < 0 {
 			errs = append(errs, fmt.Errorf("gateway.%s: must not be negative (got %d)", n.key, n.value))

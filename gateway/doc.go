@@ -88,6 +88,17 @@
 // whose a call is; they are passed on. [Gateway.LLM] has the accounts. An answer from the cache costs
 // nothing; one that is shared is the cost of the one who asked first.
 //
+// # Pools
+//
+// With [Config.Routes] requests go to one of several pools, by path, host and the model that the body
+// names. The pools of a route are tiers: the next one is tried when one cannot take the request.
+//
+// # Limits
+//
+// With [Config.Limits] and [Config.MaxConcurrency] tenants have a rate of requests, of tokens of
+// language models, and a number of requests at servers; further ones wait in bounded queues, by
+// priority, and what is beyond is refused with the name of the limit.
+//
 // # What it measures
 //
 // Requests by status class, durations (of an event stream: to its first byte), time to the
@@ -99,6 +110,6 @@
 // # What it does not do
 //
 // It ends no TLS, and does not check who a client is: the labels of a request are its own claims. It
-// counts no tokens, but believes what servers say. A log probability, a citation or what else only one
+// counts no tokens, but believes what servers say. Replicas do not share limits. A log probability, a citation or what else only one
 // server's format knows is not turned into the other form. It trusts no proxy in front of it to say who the client was.
 package gateway

@@ -25,6 +25,8 @@ type exchange struct {
 	id      string
 	began   time.Time
 	trace   *balancer.Trace
+	pool    string     // the one that was tried last, where there are routes
+	tenant  *tenant    // nil: there are no limits
 	model   *modelCall // nil: the path is of no language model
 
 	// What the cache did, and for how long the answer stays fresh.

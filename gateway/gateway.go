@@ -25,8 +25,12 @@ type Gateway struct {
 	price  func(*http.Request, Answer) (dollars float64, known bool)
 	routes routes
 	ledger *llm.Ledger
-	count  counters
-	door   doorkeeper
+	limits limits
+
+	pools     map[string]*pool
+	poolNames []string
+	count     counters
+	door      doorkeeper
 
 	draining atomic.Bool
 	// idle is told when the last request ends while draining.
@@ -40,6 +44,8 @@ type Parts struct {
 	// Pool sends a request to one of the servers; *balancer.Pool is meant, any RoundTripper
 	// serves. It must not follow redirects or change bodies. Nil: every request is answered 503.
 	Pool http.RoundTripper
+	// Pools are further ones by name, for [Config.Routes].
+	Pools map[string]http.RoundTripper
 	// Cache keeps answers, in its cache named "responses" and those that [Config.CachePost] names.
 	// Nil: nothing is kept.
 	Cache *cache.Group
@@ -67,6 +73,8 @@ func New(cfg Config, parts Parts) (*Gateway, error) {
 	g := &Gateway{logger: parts.Logger, cache: parts.Cache, price: parts.Price, idle: make(chan struct{}, 1)}
 	g.door.g = g
 	g.ledger = llm.NewLedger(nil)
+	g.limits.init()
+	pools := g.initPools(parts)
 	if g.price == nil {
 		g.price = g.modelPrice
 	}
@@ -74,8 +82,8 @@ func New(cfg Config, parts Parts) (*Gateway, error) {
 		return nil, err
 	}
 	var next http.RoundTripper = noPool{}
-	if parts.Pool != nil {
-		next = &upstream{pool: parts.Pool}
+	if len(g.pools) > 0 {
+		next = &upstream{pool: pools}
 	}
 	if parts.Cache != nil {
 		keeper, err := newKeeper(parts.Cache, CacheName, &g.count)
@@ -100,11 +108,15 @@ func (g *Gateway) Apply(cfg Config) error {
 
 // put puts a valid configuration in force.
 func (g *Gateway) put(cfg Config) error {
+	if err := g.knownPools(cfg.Routes); err != nil {
+		return err
+	}
 	s, err := newSettings(cfg.WithDefaults(), g.cache, &g.count)
 	if err != nil {
 		return err
 	}
 	g.ledger.SetPrices(s.prices)
+	g.limits.apply(s)
 	g.config.Store(s)
 	return nil
 }
@@ -119,6 +131,13 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.close = true // whatever is left on the connection is not to be trusted
 		x.problem(p)
 		return
+	}
+	if p := x.limited(); p != nil {
+		x.problem(p)
+		return
+	}
+	if x.model != nil {
+		x.model.belongsTo(x.tenant)
 	}
 	x.limitBody()
 	g.routes.handler(x.request).ServeHTTP(&x.writer, x.request)

@@ -19,6 +19,8 @@ type modelCall struct {
 	asked  *llm.Request
 	labels llm.Labels
 	ledger *llm.Ledger
+	limits *limits
+	tenant *tenant // nil: there are no limits
 	// recorded says that the call has been counted, which happens once.
 	recorded atomic.Bool
 }
@@ -30,7 +32,14 @@ func newModelCall(g *Gateway, r *http.Request) *modelCall {
 		return nil
 	}
 	return &modelCall{
-		api: api, asked: llm.NewRequest(api, r.URL.Path), labels: llm.LabelsOf(r.Header), ledger: g.ledger,
+		api: api, asked: llm.NewRequest(api, r.URL.Path), labels: llm.LabelsOf(r.Header), ledger: g.ledger, limits: &g.limits,
+	}
+}
+
+// belongsTo says whose the call is. What the client calls itself stands.
+func (m *modelCall) belongsTo(t *tenant) {
+	if m.tenant = t; t != nil && m.labels.Tenant == "" && t.name != llm.Unnamed {
+		m.labels.Tenant = t.name
 	}
 }
 
@@ -41,6 +50,21 @@ func (m *modelCall) record(c llm.Call) {
 	}
 	c.API, c.Asked, c.Labels, c.At = m.api, m.asked.Asked(), m.labels, time.Now()
 	m.ledger.Record(c)
+	if m.tenant != nil && c.End != llm.FromCache {
+		m.limits.spend(m.tenant, used(c), c.At)
+	}
+}
+
+// used are the tokens of a call. Those of which no count came are estimated: four bytes of the prompt
+// for one, and each piece of an answer.
+func used(c llm.Call) int64 {
+	if u := c.Answer.Usage; c.Answer.UsageKnown {
+		return u.Input + u.Output
+	}
+	if c.Answer.Failed || c.Status >= http.StatusBadRequest || c.Status == 0 {
+		return 0
+	}
+	return c.Asked.Bytes/4 + c.Answer.Pieces
 }
 
 // account counts a call that no server was asked for.

@@ -28,6 +28,7 @@ type problem struct {
 	detail, hint string
 	refusal      refusal
 	retryAfter   time.Duration
+	limit        string // the key of the limit that the request is beyond
 }
 
 // json is the body of the answer: RFC 9457 with the fields of the REST contract.
@@ -39,8 +40,9 @@ func (p *problem) json(requestID string) []byte {
 		Success   bool   `json:"success"`
 		Detail    string `json:"detail"`
 		Hint      string `json:"hint,omitempty"`
+		Limit     string `json:"limit,omitempty"`
 		RequestID string `json:"request_id"`
-	}{"about:blank", http.StatusText(p.status), p.status, false, p.detail, p.hint, requestID})
+	}{"about:blank", http.StatusText(p.status), p.status, false, p.detail, p.hint, p.limit, requestID})
 	if err != nil {
 		return []byte(`{"success":false}`) // strings and numbers can always be written
 	}
@@ -84,6 +86,9 @@ func (x *exchange) problemOf(err error) *problem {
 			status: http.StatusGatewayTimeout, detail: "no answer is in the cache, and the request allows no other",
 			hint: "leave only-if-cached away",
 		}
+	}
+	if e, ok := errors.AsType[*limitError](err); ok {
+		return x.problemOfLimit(e)
 	}
 	fault, p := problemOfServers(err)
 	x.g.count.upstream[fault].Add(1)

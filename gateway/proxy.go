@@ -65,10 +65,20 @@ func modifyResponse(res *http.Response) error {
 		h["X-Upshift-Server"] = []string{x.trace.Server}
 		h["X-Upshift-Attempts"] = []string{strconv.Itoa(x.trace.Attempts)}
 	}
+	if x.pool != "" {
+		h["X-Upshift-Pool"] = []string{x.pool}
+	}
+	h["X-Upshift-Overhead-Ms"] = []string{x.overheadMS()}
 	if s := x.cacheStatus(); s != "" {
 		h["Cache-Status"] = append(h["Cache-Status"], s)
 	}
 	return nil
+}
+
+// overheadMS is what the request took so far that no server took, in milliseconds.
+func (x *exchange) overheadMS() string {
+	took := max(time.Since(x.began)-x.trace.UpstreamTime, 0)
+	return strconv.FormatFloat(float64(took.Microseconds())/1000, 'f', 3, 64)
 }
 
 // cacheStatuses are the members of Cache-Status (RFC 9211) that an outcome adds.

@@ -38,6 +38,7 @@ type options struct {
 	noCache bool
 	group   *cache.Group      // instead of one in memory
 	pool    http.RoundTripper // instead of a pool over the servers
+	pools   map[string]http.RoundTripper
 	retries int
 	price   func(*http.Request, gateway.Answer) (float64, bool)
 	logger  *slog.Logger
@@ -51,7 +52,7 @@ func newRig(t *testing.T, o options, urls ...string) *rig {
 	if r.prof, err = profiler.New(profiler.Config{}); err != nil {
 		t.Fatal(err)
 	}
-	parts := gateway.Parts{Profiler: r.prof, Logger: o.logger, Pool: o.pool, Price: o.price}
+	parts := gateway.Parts{Profiler: r.prof, Logger: o.logger, Pool: o.pool, Pools: o.pools, Price: o.price}
 	if r.cache = o.group; r.cache == nil && !o.noCache {
 		if r.cache, err = cache.New(cache.Config{}); err != nil {
 			t.Fatal(err)

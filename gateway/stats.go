@@ -1,6 +1,9 @@
 package gateway
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Stats are the figures of a [Gateway] since it was made.
 type Stats struct {
@@ -43,6 +46,14 @@ type Stats struct {
 	// Connections are open now; ConnectionsShed were closed because of max_connections.
 	Connections     int64  `json:"connections"`
 	ConnectionsShed uint64 `json:"connections_shed"`
+	// Limited are requests refused for a limit, by its kind: requests, tokens, concurrency, overload.
+	// Queued are those that wait now to be let to a server.
+	Limited map[string]uint64 `json:"limited"`
+	Queued  int               `json:"queued"`
+	// Tenants are those with limits that came last, at most 100.
+	Tenants map[string]TenantStats `json:"tenants"`
+	// Pools are the pools by name.
+	Pools map[string]PoolStats `json:"pools"`
 	// Draining is true from the call of Shutdown on.
 	Draining bool `json:"draining"`
 }
@@ -52,6 +63,7 @@ type counters struct {
 	classes                                           [6]atomic.Uint64 // by status / 100; 0 is unused
 	refused                                           [refusals]atomic.Uint64
 	upstream                                          [faults]atomic.Uint64
+	limited                                           [limitKinds]atomic.Uint64
 	outcomes                                          [outcomes]atomic.Uint64
 	clientsGone, panics, streams, upgrades            atomic.Uint64
 	bytesIn, bytesOut, stored, rejected               atomic.Uint64
@@ -59,7 +71,7 @@ type counters struct {
 	inFlight, streamsActive, upgradesActive, connsNow atomic.Int64
 	timeSaved                                         atomic.Int64 // nanoseconds
 	moneySaved                                        sum          // dollars
-	duration, firstByte, overhead                     histogram
+	duration, firstByte, overhead, queueTime          histogram
 }
 
 // refusal is a reason to answer a request without looking further.
@@ -135,6 +147,9 @@ func (g *Gateway) Stats() Stats {
 		MeanSeconds: c.duration.mean(), MeanFirstByteSeconds: c.firstByte.mean(), MeanOverheadSeconds: c.overhead.mean(),
 		Connections: c.connsNow.Load(), ConnectionsShed: c.shed.Load(), Draining: g.draining.Load(),
 	}
+	s.Pools = g.poolStats()
+	s.Limited = named(c.limited[:], limitNames[:])
+	s.Tenants, s.Queued = g.limits.read(time.Now())
 	for i := 1; i < len(classNames); i++ {
 		n := c.classes[i].Load()
 		s.ByClass[classNames[i]] = n

@@ -28,8 +28,12 @@ type upstream struct{ pool http.RoundTripper }
 // when it stands still.
 func (u *upstream) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := exchangeOf(req.Context())
+	leave, err := x.admit(req.Context())
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancelCause(req.Context())
-	w := &watch{cancel: cancel, began: time.Now()}
+	w := &watch{cancel: cancel, leave: leave, began: time.Now()}
 	w.limit.Store(int64(x.cfg.ResponseTimeout))
 	w.timer = time.AfterFunc(math.MaxInt64, w.look) // set before it can fire
 	w.timer.Reset(x.cfg.ResponseTimeout)
@@ -73,6 +77,7 @@ func (c watchedContext) Err() error {
 // watch ends a request when nothing has moved for its limit.
 type watch struct {
 	cancel context.CancelCauseFunc
+	leave  func() // the servers
 	timer  *time.Timer
 	began  time.Time
 	limit  atomic.Int64 // nanoseconds
@@ -100,7 +105,9 @@ func (w *watch) look() {
 }
 
 func (w *watch) end() {
-	w.ended.Store(true)
+	if !w.ended.Swap(true) {
+		w.leave()
+	}
 	w.timer.Stop()
 	w.cancel(nil)
 }
