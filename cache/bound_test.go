@@ -202,14 +202,18 @@ func TestOverheadIsWhatAnEntryTakes(t *testing.T) {
 	const n = 50_000
 	value := new(int)
 	for _, tt := range []struct {
-		name string
-		tags int
-	}{{"plain", 0}, {"two tags of its own", 2}} {
+		name      string
+		key, tags int
+	}{
+		{"plain", 16, 0}, {"two tags of its own", 16, 2},
+		// Those that just do not fit what is allocated for shorter ones.
+		{"key of 17 bytes", 17, 0}, {"key of 209 bytes", 209, 0}, {"key of 273 bytes", 273, 0}, {"long key", maxNearKey + 1, 0},
+	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newCache(t, Config{MaxEntries: n, MaxBytes: 1 << 30}, Options[*int]{Cost: func(*int) int64 { return 0 }})
 			before := liveHeap()
 			for i := range 2 * n { // once around, so that as many are remembered
-				key := fmt.Sprintf("key-%012d", i)
+				key := fmt.Sprintf("key-%0*d", tt.key-4, i)
 				var tags []string
 				for j := range tt.tags {
 					tags = append(tags, fmt.Sprintf("tag-%d-%08d", j, i))

@@ -51,6 +51,11 @@ func newKeyed(key string) *entry {
 			entry
 			_ [208]byte
 		}).entry
+	case n <= 272:
+		e = &new(struct {
+			entry
+			_ [272]byte
+		}).entry
 	case n <= maxNearKey:
 		e = &new(struct {
 			entry
@@ -83,4 +88,12 @@ func (e *entry) key() string {
 }
 
 // is reports whether the entry is that of a key.
-func (e *entry) is(key string) bool { return uint64(e.keyLen) == uint64(len(key)) && e.key() == key }
+func (e *entry) is(key string) bool {
+	if uint64(e.keyLen) != uint64(len(key)) {
+		return false
+	}
+	if len(key) > maxNearKey {
+		return e.key() == key
+	}
+	return unsafe.String((*byte)(e.behind()), len(key)) == key // #nosec G103 -- as long as newKeyed copied
+}

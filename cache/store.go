@@ -99,20 +99,18 @@ func (s *store) get(key string, takesStale bool) (e *entry, due bool) {
 		hash = s.fixed(key)
 	}
 	mine := s.mine()
-	e = s.table.home(hash).guess(hash)
-	if e == nil || mine.due() || !e.is(key) {
-		return s.look(hash, key, mine, takesStale)
+	if e = s.table.home(hash).guess(hash); e != nil && e.is(key) && !mine.due() {
+		now := s.clock.ticked.Load()
+		if now != 0 && now < e.plain && s.clock.read.Load() {
+			mine.hits.Add(1)
+			if n := e.touch(now); n <= bundle || n%bundle == 0 || s.tuner.samples(hash) || s.curve.follows(hash) {
+				s.used(e, n, mine)
+				s.follow(hash, key, e)
+			}
+			return e, false
+		}
 	}
-	now := s.clock.ticked.Load()
-	if now == 0 || now >= e.plain || !s.clock.read.Load() {
-		return s.look(hash, key, mine, takesStale)
-	}
-	mine.hits.Add(1)
-	if n := e.touch(now); n <= bundle || n%bundle == 0 || s.tuner.samples(hash) || s.curve.follows(hash) {
-		s.used(e, n, mine)
-		s.follow(hash, key, e)
-	}
-	return e, false
+	return s.look(hash, key, mine, takesStale)
 }
 
 // look is get in full.

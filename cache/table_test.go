@@ -34,7 +34,7 @@ func TestEntryIsLaidOutByLines(t *testing.T) {
 	if size := unsafe.Sizeof(bucket{}); size != 64 {
 		t.Errorf("a bucket takes %d", size)
 	}
-	for _, n := range []int{0, 1, 16, 17, 80, 81, 144, 145, 208, 209, maxNearKey, maxNearKey + 1, MaxKeyBytes} {
+	for _, n := range []int{0, 1, 16, 17, 80, 81, 144, 145, 208, 209, 272, 273, maxNearKey, maxNearKey + 1, MaxKeyBytes} {
 		key := strings.Repeat("k", n)
 		e := newKeyed(key)
 		if at := uintptr(unsafe.Pointer(e)) % 64; at != 0 {
