@@ -39,6 +39,7 @@ func bars() []bar {
 		{name: "tags", about: "clearing a tag of a million entries; what expired ones leave", run: measureTags, inside: true},
 		{name: "web", about: "milliseconds until the dashboard is interactive", run: measureWeb},
 		{name: "hitratio", about: "hit ratio of the cache and its rivals, below the optimum", run: measureHitRatio, inside: true},
+		{name: "mrc", about: "what the cache says of other sizes against caches of these sizes", run: measureCurves, inside: true},
 		{name: "price", about: "money that a cache saves when answers have prices", run: measurePrice, inside: true},
 		{name: "cachehit", about: "a hit of a cached call against other caches", run: measureCalls, inside: true},
 		{name: "outage", about: "latency that a Redis which fails adds to loads, with redis-server", run: measureOutage, inside: true},

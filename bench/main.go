@@ -139,12 +139,12 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.BoolVar(&o.quick, "quick", false, "measure shortly: to try the harness, not to quote")
 	flags.StringVar(&o.product, "upshift", "", "the program to measure; ROOT/bin/upshift when empty")
 	flags.StringVar(&o.root, "root", "..", "the project's folder")
-	flags.StringVar(&o.traces, "traces", "", "hitratio: a folder with traces, NAME.ctr.gz")
-	flags.StringVar(&o.trace, "trace", "", "hitratio: a file with the one trace to play")
-	flags.Func("sizes", "hitratio: entries of the caches, such as 500,2000", func(text string) error {
+	flags.StringVar(&o.traces, "traces", "", "hitratio, mrc: a folder with traces, NAME.ctr.gz")
+	flags.StringVar(&o.trace, "trace", "", "hitratio, mrc: a file with the one trace to play")
+	flags.Func("sizes", "hitratio, mrc: entries of the caches, such as 500,2000", func(text string) error {
 		return readSizes(text, &o.sizes)
 	})
-	flags.Uint64Var(&o.seed, "seed", 1, "hitratio, price, leaks, sim, replay: what made-up traces and places begin with")
+	flags.Uint64Var(&o.seed, "seed", 1, "hitratio, mrc, price, leaks, sim, replay: what made-up traces and places begin with")
 	flags.Usage = func() {
 		fmt.Fprintln(stderr, "usage: bench [flags] [name ...]")
 		for _, b := range bars() {

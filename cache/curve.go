@@ -12,19 +12,19 @@ const (
 	// SampleRate is how many lookups a second of one cache are followed for its curve at most, on
 	// average. Following one takes two microseconds at most, so that this is a hundredth of a core.
 	SampleRate = 5_000
+	// SampleBurst is how many may be followed at once after a time with fewer, as at the start.
+	SampleBurst = 1 << 19
 	// MaxCurveBytes bounds the memory that the curve of one cache takes.
 	MaxCurveBytes = 1 << 20
 
-	// modelEntryBytes is what a key takes in a model: the entry, its place in the table, and what is
+	// modelEntryBytes is what a key takes in a model: the entry, its place in the index, and what is
 	// remembered of it when it left.
-	modelEntryBytes = int(unsafe.Sizeof(entry{})) + 88
+	modelEntryBytes = int(unsafe.Sizeof(imagined{})) + 34
 	maxModelEntries = (MaxCurveBytes - tunersBytes) / modelEntryBytes
 	// tunersBytes is what the tuners of the models take: five plans in each.
-	tunersBytes = (len(scales) - 1) * len(plans) * shadowEntries * (int(unsafe.Sizeof(imagined{})) + 40)
+	tunersBytes = (len(scales) - 1) * len(plans) * shadowEntries * modelEntryBytes
 
 	allHashes = 1 << 32
-	// ratePeriod is how many followed lookups are timed together: as many may come in a burst.
-	ratePeriod = 8192
 	// parts is in how many parts the sample is split to estimate its error.
 	parts = 8
 )
@@ -43,50 +43,49 @@ type curve struct {
 	hasher
 	clock *clock
 	sum   func() (hits, misses uint64)
-	// below is the first hash, in its upper 32 bits, that is in no sample.
-	below atomic.Uint64
+	// below is the first hash, in its upper 32 bits, that is in no sample, and followed the first that is
+	// not followed now: zero while it pauses.
+	below, followed atomic.Uint64
+	// resumes is when a pause ends; zero when there is none.
+	resumes atomic.Int64
 	// lost are lookups that were not followed because another one was.
 	lost atomic.Uint64
 
 	mu     sync.Mutex // guards the fields below; a store's mu may be held
 	limits limits
 	models [len(scales)]model
+	nodes  slab // of all models
 	pace   pace
 	tally  tally
 }
 
-// pace is what is known of how fast lookups come.
-type pace struct {
-	began int64
-	left  int
-	// settled is when the sample was last looked at to be made larger, followed the lookups since.
-	settled  int64
-	followed int
-}
-
 func newCurve(c *clock, sum func() (hits, misses uint64)) *curve {
-	v := &curve{hasher: hasher{seed: maphash.MakeSeed()}, clock: c, sum: sum, pace: pace{began: c.now(), left: ratePeriod, settled: c.now()}}
+	v := &curve{hasher: hasher{seed: maphash.MakeSeed()}, clock: c, sum: sum, pace: newPace(c.now())}
 	for i := range v.models {
 		v.models[i].order.plan = plans[0]
 		v.models[i].tuner.coarse = true
 		v.models[i].tuner.start()
-		v.models[i].reset()
+		v.models[i].held.slab = &v.nodes
 		v.models[i].below = allHashes
 	}
 	v.below.Store(allHashes)
+	v.followed.Store(allHashes)
 	return v
 }
 
-// follows reports whether the key of a hash is in the sample of a model.
-func (v *curve) follows(hash uint64) bool { return hash>>32 < v.below.Load() }
+// follows reports whether the key of a hash is in the sample of a model, and no pause is made.
+func (v *curve) follows(hash uint64) bool { return hash>>32 < v.followed.Load() }
 
 // lookup follows a lookup that found e, or nothing. It never waits.
 func (v *curve) lookup(key string, e *entry) {
 	var hash uint64
 	if e != nil {
 		hash = e.hash
-	} else if hash = v.hash(key); !v.follows(hash) {
-		return
+	} else {
+		v.resume()
+		if hash = v.hash(key); !v.follows(hash) {
+			return
+		}
 	}
 	if !v.mu.TryLock() {
 		v.lost.Add(1)
@@ -107,12 +106,14 @@ func (v *curve) lookup(key string, e *entry) {
 	if e != nil {
 		v.tune(e, now)
 	}
-	for i := range v.models {
-		if below := v.common(i); hash>>32 < below {
-			v.tally.gains[i][hash%parts] += allHashes / float64(below) * (hits[i] - hits[present])
+	if v.counts() {
+		for i := range v.models {
+			if below := v.common(i); hash>>32 < below {
+				v.tally.gains[i][hash%parts] += allHashes / float64(below) * (hits[i] - hits[present])
+			}
 		}
+		v.tally.followed++
 	}
-	v.tally.followed++
 	v.pace.followed++
 	if v.pace.left--; v.pace.left <= 0 {
 		v.slow()
@@ -135,7 +136,7 @@ func (v *curve) stored(e *entry, replaced bool) {
 	}
 	for i := range v.models {
 		m := &v.models[i]
-		switch old := m.table[e.hash]; {
+		switch old := m.held.get(e.hash); {
 		case !m.follows(e.hash):
 		case old == nil:
 			m.insert(e, e.created)
@@ -146,16 +147,16 @@ func (v *curve) stored(e *entry, replaced bool) {
 	v.fit(e.created)
 }
 
-// forget follows an invalidation of a key.
+// forget follows an invalidation of a key, also in a pause.
 func (v *curve) forget(hash uint64) {
-	if !v.follows(hash) {
+	if hash>>32 >= v.below.Load() {
 		return
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for i := range v.models {
-		if e := v.models[i].table[hash]; e != nil {
-			v.models[i].drop(e)
+		if n := v.models[i].held.get(hash); n != nil {
+			v.models[i].drop(n)
 		}
 		if v.models[i].tuner.samples(hash) {
 			v.models[i].tuner.forget(hash)
@@ -191,29 +192,14 @@ func (v *curve) tune(e *entry, now int64) {
 	}
 }
 
-// slow makes the sample smaller when more was followed than SampleRate, with mu held.
-func (v *curve) slow() {
-	now := v.clock.now()
-	rate := ratePeriod / max(float64(now-v.pace.began)/1e9, 1e-6)
-	v.pace.began, v.pace.left = now, ratePeriod
-	if rate <= SampleRate {
-		return
-	}
-	below := uint64(max(SampleRate/rate, 1.0/8) * float64(v.below.Load()))
-	for i := range v.models {
-		v.models[i].narrow(below)
-	}
-	v.scale(now)
-}
-
 // fit makes the sample of the model that holds most smaller when all together hold too much, with
 // mu held.
 func (v *curve) fit(now int64) {
 	most, held := 0, 0
 	for i := range v.models {
-		n := len(v.models[i].table)
+		n := v.models[i].held.len()
 		held += n
-		if n > len(v.models[most].table) {
+		if n > v.models[most].held.len() {
 			most = i
 		}
 	}
@@ -231,8 +217,15 @@ func (v *curve) settle() {
 	now, held := v.clock.now(), 0
 	rate := float64(v.pace.followed) / max(float64(now-v.pace.settled)/1e9, 1e-6)
 	v.pace.settled, v.pace.followed = now, 0
+	if at := v.resumes.Load(); at != 0 {
+		if now >= at {
+			v.carryOn(now)
+		}
+		return
+	}
 	for i := range v.models {
-		held += len(v.models[i].table)
+		v.models[i].without(func(n *imagined) bool { return now >= n.expires })
+		held += v.models[i].held.len()
 	}
 	if rate > SampleRate/4 || held > maxModelEntries/2 {
 		return
@@ -255,6 +248,9 @@ func (v *curve) scale(now int64) {
 		m.shrink(now, m.maxEntries, m.maxBytes)
 	}
 	v.below.Store(below)
+	if v.resumes.Load() == 0 {
+		v.followed.Store(below)
+	}
 }
 
 // resize follows a change of the bounds; what was counted is of other sizes.

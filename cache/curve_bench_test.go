@@ -28,14 +28,14 @@ func BenchmarkCurve(b *testing.B) {
 	for name, below := range map[string]uint64{"hit": allHashes, "without": 0} {
 		b.Run(name, func(b *testing.B) {
 			c, keys := benchCache(b)
-			c.store.curve.below.Store(below)
+			c.store.curve.followed.Store(below)
 			b.ReportAllocs()
 			i := 0
 			for b.Loop() {
 				c.Get(keys[i%benchKeys])
 				i++
 			}
-			b.ReportMetric(float64(c.store.curve.below.Load())/allHashes, "sample")
+			b.ReportMetric(float64(c.store.curve.followed.Load())/allHashes, "sample")
 		})
 	}
 }

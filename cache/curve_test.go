@@ -51,7 +51,7 @@ func checkCurve(t *testing.T, cfg Config, trace []int) {
 		at.MaxEntries, at.MaxBytes = int(p.Scale*float64(cfg.MaxEntries)), int64(p.Scale*float64(cfg.MaxBytes))
 		c := newCache(t, at, Options[int]{Cost: func(int) int64 { return 100 }})
 		fixedHash(c.store)
-		c.store.curve.below.Store(0) // it needs none
+		c.store.curve.followed.Store(0) // it needs none
 		want := hitRatio(trace, func(key string) bool {
 			_, ok := c.Get(key)
 			return ok
@@ -210,7 +210,7 @@ func TestCurveFollowsInvalidations(t *testing.T) {
 	}
 	held := func() (n int) {
 		for i := range c.store.curve.models {
-			n += len(c.store.curve.models[i].table)
+			n += c.store.curve.models[i].held.len()
 		}
 		return n
 	}
@@ -265,22 +265,45 @@ func TestCurveLetsEntriesExpire(t *testing.T) {
 	})
 }
 
-// A burst makes the sample smaller, quiet makes it larger again.
+// A burst makes the sample as small as still says something, and then a pause; quiet makes it larger
+// again.
 func TestCurveSampleFollowsTheRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGroup(t, Config{MaxEntries: 1000})
 		c := named(t, g, "test", Options[int]{})
-		for i := range 1000 {
-			set(t, c, strconv.Itoa(i), i)
+		const burst = 1 << 17
+		c.store.curve.pace.burst, c.store.curve.pace.credit = burst, burst
+		keys := keysOf(2000)
+		for i, key := range keys[:1000] {
+			set(t, c, key, i)
 		}
-		keys := keysOf(1000)
-		for i := range 40 * ratePeriod {
-			c.Get(keys[i%1000])
+		ask := func(n int) {
+			for i := range n {
+				if key := keys[i%1000]; i%10 == 0 {
+					c.Get(keys[1000+i/10%1000]) // a miss
+				} else {
+					c.Get(key)
+				}
+			}
 		}
-		fast := c.Stats().SampleRatio
-		if fast > 1.0/8 {
-			t.Errorf("sample is %v after a burst", fast)
+		ask(3 * burst)
+		s := c.Stats()
+		if s.SampleRatio < 0.45 || s.SampleRatio > 0.6 {
+			t.Errorf("sample is %v after a burst", s.SampleRatio)
+		}
+		if s.Followed < burst-ratePeriod || s.Followed > burst+3*ratePeriod {
+			t.Errorf("%d lookups followed in a burst, %d may be", s.Followed, burst)
+		}
+		time.Sleep(5 * time.Second)
+		ask(burst)
+		if again := c.Stats(); again.Followed != s.Followed {
+			t.Errorf("%d lookups followed after 5 s, %d before", again.Followed, s.Followed)
+		}
+		time.Sleep(5 * time.Second)
+		ask(burst)
+		if again := c.Stats(); again.Followed < s.Followed+burst/8 || again.Followed > s.Followed+burst {
+			t.Errorf("%d lookups followed after 10 s, %d before", again.Followed, s.Followed)
 		}
 		for range 60 {
 			time.Sleep(time.Minute)
@@ -288,6 +311,44 @@ func TestCurveSampleFollowsTheRate(t *testing.T) {
 		}
 		if s := c.Stats(); s.SampleRatio != 1 {
 			t.Errorf("sample is %v after an hour of quiet", s.SampleRatio)
+		}
+	})
+}
+
+// What is asked in a pause is like what was followed before and after it.
+func TestCurvePauses(t *testing.T) {
+	t.Parallel()
+	if underRace {
+		t.Skip("one goroutine; runs without the race detector")
+	}
+	const burst = 1 << 16
+	trace := zipf(0.9, 3*burst, 1)
+	ratio := func(t *testing.T, c *Cache[int], every int) float64 {
+		t.Helper()
+		n := 0
+		return hitRatio(trace, func(key string) bool {
+			if n++; n%every == 0 {
+				time.Sleep(time.Second)
+			}
+			_, ok := c.Get(key)
+			return ok
+		}, func(key string) { set(t, c, key, 1) })
+	}
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(t, Config{MaxEntries: 400}, Options[int]{})
+		fixedHash(c.store)
+		c.store.curve.pace.burst, c.store.curve.pace.credit = burst, burst
+		ratio(t, c, burst/2)
+		s := c.Stats()
+		if s.Followed > uint64(len(trace)*3/4) {
+			t.Errorf("%d of %d lookups followed, there was no pause", s.Followed, len(trace))
+		}
+		for _, p := range []CurvePoint{s.Curve[0], s.Curve[len(s.Curve)-1]} {
+			other := newCache(t, Config{MaxEntries: int(400 * p.Scale)}, Options[int]{})
+			other.store.curve.followed.Store(0) // it needs none
+			if want := ratio(t, other, len(trace)+1); math.Abs(want-100*p.HitRatio) > 1.5 {
+				t.Errorf("scale %v: expected %.2f %%, is %.2f %%", p.Scale, 100*p.HitRatio, want)
+			}
 		}
 	})
 }
@@ -345,7 +406,7 @@ func TestCurveMemory(t *testing.T) {
 	took := heap() - before
 	held := 0
 	for i := range v.models {
-		held += len(v.models[i].table)
+		held += v.models[i].held.len()
 	}
 	t.Logf("%d bytes for %d entries", took, held)
 	if took > MaxCurveBytes || held < maxModelEntries*9/10 || took < MaxCurveBytes*7/10 {
@@ -381,8 +442,8 @@ func TestCurveUnderLoad(t *testing.T) {
 	v := c.store.curve
 	for i := range v.models {
 		m := &v.models[i]
-		if n := m.order.entries(); n != len(m.table) || n > m.maxEntries {
-			t.Errorf("model %d: %d in order, %d in table, may hold %d", i, n, len(m.table), m.maxEntries)
+		if n := m.order.entries(); n != m.held.len() || n > m.maxEntries {
+			t.Errorf("model %d: %d in order, %d in table, may hold %d", i, n, m.held.len(), m.maxEntries)
 		}
 	}
 	if lost := v.lost.Load(); lost > 24000 {

@@ -163,7 +163,8 @@
 //
 // [NamedStats.Curve] says what the hit ratio would be at a quarter of the present size up to four
 // times as much. A sample of the keys, which is all of them for a small cache, is followed through
-// models of these sizes, in at most [MaxCurveBytes], and at most [SampleRate] lookups a second. The
+// models of these sizes, in at most [MaxCurveBytes], at most [SampleRate] lookups a second on average and
+// [SampleBurst] at once; after that comes a pause, and what is asked then counts as if it was like the rest. The
 // models evict as the cache does, by the plan that each would choose at its size: distances in a least recently used list, the usual way, say that
 // a loop of 1,000 keys finds nothing in any smaller cache, and are points off elsewhere. What was
 // cold at first counts too, so the hit ratio of a larger cache is rather better than expected. What a tag

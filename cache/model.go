@@ -10,7 +10,7 @@ type model struct {
 	// tuner chooses the plan of the order, but for the model of the present size.
 	tuner tuner
 	plan  int
-	table map[uint64]*entry
+	held  roll
 	// below is the first hash, in its upper 32 bits, that the model does not follow.
 	below      uint64
 	maxEntries int
@@ -18,7 +18,8 @@ type model struct {
 }
 
 func (m *model) reset() {
-	m.order, m.table = order{plan: m.order.plan}, map[uint64]*entry{}
+	m.held.clear()
+	m.order = order{plan: m.order.plan}
 }
 
 // follows reports whether the model is concerned with the key of a hash.
@@ -30,24 +31,31 @@ func (m *model) narrow(below uint64) {
 		return
 	}
 	m.below = max(below, 1)
-	for hash, e := range m.table {
-		if !m.follows(hash) {
-			m.drop(e)
+	m.without(func(n *imagined) bool { return !m.follows(n.hash) })
+}
+
+// without drops the entries that which says.
+func (m *model) without(which func(n *imagined) bool) {
+	m.held.sift(func(n *imagined) bool {
+		drop := which(n)
+		if drop {
+			m.order.remove(&n.node)
 		}
-	}
+		return drop
+	})
 }
 
 // lookup reports whether the model has the key of a hash, which counts as an access.
 func (m *model) lookup(hash uint64, now int64) bool {
-	e := m.table[hash]
-	if e == nil {
+	n := m.held.get(hash)
+	if n == nil {
 		return false
 	}
-	if _, gone := e.gone(now); gone {
-		m.drop(e)
+	if now >= n.expires {
+		m.drop(n)
 		return false
 	}
-	e.touch(now)
+	n.accesses.Add(1)
 	return true
 }
 
@@ -60,46 +68,39 @@ func (m *model) tune(of *entry, most size, now int64) {
 }
 
 // insert stores a key that is not held.
-func (m *model) insert(of *entry, now int64) {
-	m.put(noQueue, shade(of, now))
-}
+func (m *model) insert(of *entry, now int64) { m.put(noQueue, 0, of, now) }
 
 // replace puts a new value in the place of one that is held, as a write does.
-func (m *model) replace(old, of *entry, now int64) {
-	e := shade(of, now)
-	e.inherit(&old.node)
-	was := old.queue
+func (m *model) replace(old *imagined, of *entry, now int64) {
+	was, heat := old.queue, old.heat()
 	m.drop(old)
-	m.put(was, e)
+	m.put(was, heat, of, now)
 }
 
-// shade is what a model has of an entry, as if that was made now. Lookups find it until it is too
+// put stores what a model has of an entry, as if that was made now. Lookups find it until it is too
 // stale to be served without a load.
-func shade(of *entry, now int64) *entry {
-	e := &entry{node: node{hash: of.hash, bytes: of.bytes, saves: of.saves}}
-	e.entry = e
-	e.created, e.expires = now, after(now, time.Duration(of.stale-of.created))
-	return e
-}
-
-func (m *model) put(was queueID, e *entry) {
-	if e.bytes > m.maxBytes {
+func (m *model) put(was queueID, heat int, of *entry, now int64) {
+	if of.bytes > m.maxBytes {
 		return
 	}
-	m.shrink(e.created, max(m.maxEntries-1, 0), m.maxBytes-e.bytes)
-	m.order.enter(&e.node, was)
-	m.table[e.hash] = e
+	m.shrink(now, max(m.maxEntries-1, 0), m.maxBytes-of.bytes)
+	n := m.held.add(of.hash)
+	*n = imagined{
+		node:    node{hash: of.hash, bytes: of.bytes, saves: of.saves, looked: -uint16(heat)},
+		expires: after(now, time.Duration(of.stale-of.created)),
+	}
+	m.order.enter(&n.node, was)
 }
 
 // shrink evicts down to so many entries and bytes.
 func (m *model) shrink(now int64, entries int, bytes int64) {
 	for m.order.entries() > entries || m.order.bytes() > bytes {
 		m.order.byBytes = m.order.entries() <= entries
-		m.drop(m.order.coldest(now).entry)
+		m.drop(m.held.get(m.order.coldest(now).hash))
 	}
 }
 
-func (m *model) drop(e *entry) {
-	m.order.remove(&e.node)
-	delete(m.table, e.hash)
+func (m *model) drop(n *imagined) {
+	m.order.remove(&n.node)
+	m.held.remove(n.hash)
 }

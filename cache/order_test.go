@@ -142,7 +142,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 	}
 	for i := range s.tuner.shadows {
 		shadow := &s.tuner.shadows[i]
-		if n := len(shadow.nodes); n < shadowEntries/4 || n > shadowEntries+1 || n != shadow.entries() {
+		if n := shadow.nodes.len(); n < shadowEntries/4 || n > shadowEntries+1 || n != shadow.entries() {
 			t.Errorf("shadow %s holds %d, its order %d", shadow.name, n, shadow.entries())
 		}
 	}

@@ -34,16 +34,63 @@ type tally struct {
 	since          int64
 	hits, misses   uint64
 	lookups, found float64
+	// covered are the lookups of the times in which the sample was followed, from is where they go on.
+	covered float64
+	from    uint64
 	// followed are lookups of the sample, gains the hits of each model beyond those of the model of
 	// the present size, by part of the sample, in lookups of all keys.
 	followed uint64
 	gains    [len(scales)][parts]float64
+	// skipped are those of covered that were asked in a pause and are taken to be like the last ones before
+	// it: those since the moment lately, which is earlier than the moment last.
+	skipped      float64
+	last, lately moment
+}
+
+// moment is what had been covered and gained at one.
+type moment struct {
+	covered float64
+	gains   [len(scales)][parts]float64
+}
+
+// mark remembers a moment, every so many covered lookups.
+func (t *tally) mark(every float64) {
+	if t.covered-t.last.covered >= every {
+		t.lately, t.last = t.last, moment{t.covered, t.gains}
+	}
+}
+
+// skip covers lookups that were not followed.
+func (t *tally) skip(lookups float64) {
+	of := t.covered - t.lately.covered
+	if of <= 0 || lookups <= 0 {
+		return
+	}
+	for i := range t.gains {
+		for p := range t.gains[i] {
+			t.gains[i][p] += (t.gains[i][p] - t.lately.gains[i][p]) / of * lookups
+		}
+	}
+	t.covered += lookups
+	t.skipped += lookups
+	t.last = moment{t.covered, t.gains}
+	t.lately = t.last
+}
+
+func (m *moment) halve() {
+	m.covered /= 2
+	for i := range m.gains {
+		for p := range m.gains[i] {
+			m.gains[i][p] /= 2
+		}
+	}
 }
 
 // restart begins to count anew, with mu held.
 func (v *curve) restart(now int64) {
 	v.tally = tally{since: now}
 	v.tally.hits, v.tally.misses = v.sum()
+	v.tally.from = v.tally.hits + v.tally.misses
 	v.lost.Store(0)
 }
 
@@ -63,7 +110,13 @@ func (v *curve) age() {
 		return
 	}
 	lookups, found := v.counted()
+	if v.counting() {
+		v.cover()
+	}
 	t := &v.tally
+	t.covered, t.skipped = t.covered/2, t.skipped/2
+	t.last.halve()
+	t.lately.halve()
 	t.since = now - (now-t.since)/2
 	t.hits, t.misses = v.sum()
 	t.lookups, t.found = lookups/2, found/2
@@ -105,11 +158,19 @@ func (v *curve) read(entries int, bytes int64) reading {
 	if lookups < minLookups || v.tally.followed < minLookups {
 		return r
 	}
+	if v.counting() {
+		v.cover()
+	}
+	t := v.tally // what is skipped now may still change
+	t.skip(lookups - t.covered)
+	if t.covered <= 0 {
+		return r
+	}
 	// What was lost was like what was followed.
-	lost := 1 + float64(v.lost.Load())/float64(v.tally.followed)
+	lost, known := (1+float64(v.lost.Load())/float64(t.followed))*lookups/t.covered, 1-t.skipped/t.covered
 	for i := range v.models {
 		m, part := &v.models[i], float64(v.models[i].below)/allHashes
-		gain, spread := sumOf(v.tally.gains[i])
+		gain, spread := sumOf(t.gains[i])
 		spread *= lost / lookups
 		p := CurvePoint{
 			Scale:    scales[i],
@@ -117,7 +178,7 @@ func (v *curve) read(entries int, bytes int64) reading {
 			Bytes:    int64(float64(m.order.bytes()) / part),
 			HitRatio: min(max((found+gain*lost)/lookups, 0), 1),
 			// When all keys are followed nothing is left to the choice of the sample.
-			ErrorRatio: min(spread*math.Sqrt(1-float64(v.common(i))/allHashes), 1),
+			ErrorRatio: min(spread*math.Sqrt(1-known*float64(v.common(i))/allHashes), 1),
 		}
 		if i == present {
 			p.Entries, p.Bytes = entries, bytes

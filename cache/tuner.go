@@ -28,6 +28,7 @@ type tuner struct {
 	sampler
 	rate    int // one key of so many, a power of two
 	shadows [len(plans)]shadow
+	nodes   slab // of all shadows
 	// held are the sampled keys that the cache itself holds.
 	held map[uint64]sample
 	// coarse keeps to shadowEntries at any rate.
@@ -49,8 +50,9 @@ type sample struct {
 
 // start makes a tuner begin anew, with all keys in the sample.
 func (t *tuner) start() {
+	t.nodes = slab{}
 	for i, p := range plans {
-		t.shadows[i] = shadow{order: order{plan: p}, nodes: map[uint64]*imagined{}}
+		t.shadows[i] = shadow{order: order{plan: p}, nodes: roll{slab: &t.nodes}}
 	}
 	t.held = map[uint64]sample{}
 	t.full, t.seen, t.could, t.squares = false, 0, 0, 0
@@ -72,7 +74,7 @@ func (t *tuner) put(a sample, most size, now int64) {
 func (t *tuner) replace(a sample) {
 	t.held[a.hash] = a
 	for i := range t.shadows {
-		if n := t.shadows[i].nodes[a.hash]; n != nil {
+		if n := t.shadows[i].nodes.get(a.hash); n != nil {
 			n.expires = a.expires
 		}
 	}
@@ -117,11 +119,14 @@ func (t *tuner) thin() {
 		}
 	}
 	for i := range t.shadows {
-		for hash := range t.shadows[i].nodes {
-			if !t.samples(hash) {
-				t.shadows[i].forget(hash)
+		s := &t.shadows[i]
+		s.nodes.sift(func(n *imagined) bool {
+			drop := !t.samples(n.hash)
+			if drop {
+				s.remove(&n.node)
 			}
-		}
+			return drop
+		})
 	}
 }
 
@@ -141,7 +146,8 @@ func (t *tuner) clear() {
 	clear(t.held)
 	for i := range t.shadows {
 		s := &t.shadows[i]
-		*s = shadow{order: order{plan: s.plan}, nodes: map[uint64]*imagined{}, saved: s.saved}
+		s.nodes.clear()
+		s.order = order{plan: s.plan}
 	}
 	t.full = false
 }
@@ -171,23 +177,16 @@ func (t *tuner) best(current int) int {
 	return best
 }
 
-// imagined is an entry without a value.
-type imagined struct {
-	node
-	expires int64
-}
-
 // shadow is a cache of imagined entries.
 type shadow struct {
 	order
-	nodes map[uint64]*imagined
-	spare *imagined
+	nodes roll
 	saved float64
 }
 
 // access plays a lookup, and a load when it misses, and reports whether the shadow evicted.
 func (s *shadow) access(a sample, most size, now int64) (evicted bool) {
-	if n := s.nodes[a.hash]; n != nil {
+	if n := s.nodes.get(a.hash); n != nil {
 		if now < n.expires {
 			n.accesses.Add(1)
 			s.saved += float64(a.saves)
@@ -203,21 +202,15 @@ func (s *shadow) access(a sample, most size, now int64) (evicted bool) {
 		s.forget(s.coldest(now).hash)
 		evicted = true
 	}
-	n := s.spare
-	if n == nil {
-		n = &imagined{}
-	}
-	s.spare = nil
+	n := s.nodes.add(a.hash)
 	*n = imagined{node: node{hash: a.hash, bytes: a.bytes, saves: a.saves}, expires: a.expires}
-	s.nodes[a.hash] = n
 	s.admit(&n.node)
 	return evicted
 }
 
 func (s *shadow) forget(hash uint64) {
-	if n := s.nodes[hash]; n != nil {
+	if n := s.nodes.get(hash); n != nil {
 		s.remove(&n.node)
-		delete(s.nodes, hash)
-		s.spare = n
+		s.nodes.remove(hash)
 	}
 }

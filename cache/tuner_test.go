@@ -62,7 +62,7 @@ func TestInvalidatedKeysAreForgotten(t *testing.T) {
 	known := func() int {
 		n := 0
 		for i := range c.store.tuner.shadows {
-			if c.store.tuner.shadows[i].nodes[hash] != nil {
+			if c.store.tuner.shadows[i].nodes.get(hash) != nil {
 				n++
 			}
 		}
@@ -77,8 +77,8 @@ func TestInvalidatedKeysAreForgotten(t *testing.T) {
 	}
 	c.Clear()
 	for i := range c.store.tuner.shadows {
-		if s := &c.store.tuner.shadows[i]; len(s.nodes) != 0 || s.entries() != 0 || s.bytes() != 0 {
-			t.Errorf("shadow %s holds %d, its order %d", s.name, len(s.nodes), s.entries())
+		if s := &c.store.tuner.shadows[i]; s.nodes.len() != 0 || s.entries() != 0 || s.bytes() != 0 {
+			t.Errorf("shadow %s holds %d, its order %d", s.name, s.nodes.len(), s.entries())
 		}
 	}
 	if len(c.store.tuner.held) != 0 {
