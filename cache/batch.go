@@ -10,8 +10,8 @@ import (
 // manyLoader fetches the values of several keys.
 type manyLoader func(ctx context.Context, keys []string) (map[string]any, error)
 
-// batch has the keys of several flights loaded by one call. Each flight asks the second tier by
-// itself; when all have, the call is made for those who found nothing. A flight that waits for the
+// batch has the keys of several flights loaded by one call. They ask the second tier together, where
+// it can be asked for many keys at once; when all have, the call is made for those who found nothing. A flight that waits for the
 // load of somebody else is not waited for: it may be waiting for one that waits for this batch.
 type batch struct {
 	load manyLoader
@@ -30,10 +30,14 @@ type batch struct {
 	last    *flight
 	keys    []string
 	waiting int
+	looking looking
 }
 
 func newBatch(load manyLoader) *batch {
-	return &batch{load: load, done: make(chan struct{}), opening: true, pending: map[*flight]struct{}{}}
+	return &batch{
+		load: load, done: make(chan struct{}), opening: true, pending: map[*flight]struct{}{},
+		looking: looking{undecided: map[*flight]struct{}{}, done: make(chan struct{})},
+	}
 }
 
 // add adds a flight that starts.
@@ -41,6 +45,9 @@ func (b *batch) add(f *flight) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.pending[f], b.last = struct{}{}, f
+	if f.store.shared() {
+		b.looking.undecided[f] = struct{}{}
+	}
 }
 
 // begin makes the call, as soon as no flight is pending, with the values of ctx and not its end.
@@ -49,6 +56,11 @@ func (b *batch) begin(ctx context.Context) {
 	defer b.mu.Unlock()
 	b.ctx, b.cancel = context.WithCancel(context.WithValue(context.WithoutCancel(ctx), flightKey{}, b.last))
 	b.opening = false
+	if b.last != nil && b.last.store.shared() {
+		if many, ok := b.last.store.tier.remote.(ManyLooker); ok {
+			b.lookWith(many)
+		}
+	}
 	b.launch()
 }
 
@@ -105,7 +117,7 @@ func (b *batch) enter(f *flight) bool {
 func (b *batch) leave() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.waiting--; b.waiting == 0 && !b.opening {
+	if b.waiting--; b.waiting == 0 && !b.opening && len(b.pending) == 0 {
 		b.cancel()
 	}
 }

@@ -155,6 +155,7 @@ func (s *store) start(ctx context.Context, f *flight, load loader) {
 // settle says that the flight will not be loaded with its batch, if it has one, unless it is already.
 func (f *flight) settle() {
 	if f.batch != nil {
+		f.batch.decide(f)
 		f.batch.settle(f)
 	}
 }

@@ -49,6 +49,9 @@ func (s *store) claim(ctx context.Context, f *flight) error {
 		s.tier.awaitSent(ctx, id)
 		patient := context.WithValue(ctx, patienceKey{}, time.Now().Add(leasePatience))
 		s.ask(ctx, f)
+		if f.batch != nil {
+			f.batch.decide(f) // it could not ask
+		}
 		if leasing && f.found == nil && !s.usable(f) {
 			s.tier.patiently(id, func() { s.ask(patient, f) })
 		}

@@ -11,6 +11,7 @@ const MaxManyKeys = 10_000
 // GetOrLoadMany returns the values of keys by key. Those that are not there are loaded by one call
 // of load, with the keys that no other call is loading yet: what was said of [Cache.GetOrLoadWith]
 // holds for each key, so a key is loaded once, whoever asks for it and together with which others.
+// The second tier is asked for all of them together.
 // A key that the answer of load leaves out has no value, as if a load had said [ErrAbsent]; it is
 // left out here too, and that is no error. Values to be refreshed are loaded by one call as well.
 //

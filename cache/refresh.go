@@ -143,7 +143,7 @@ func (s *store) fallback(key string, cause error) (answer, bool) {
 func (s *store) ask(ctx context.Context, f *flight) {
 	mark := s.mark()
 	var found *found
-	found, f.snap = s.fetch(ctx, f.key, f.opts.Tags)
+	found, f.snap = s.fetch(ctx, f, f.key, f.opts.Tags)
 	if found == nil {
 		return
 	}

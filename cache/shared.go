@@ -51,33 +51,33 @@ func (s *store) names(tags []string) []string {
 	return names
 }
 
-// fetch asks the second tier for a key. It returns what it found, if anything, and what a value
+// fetch asks the second tier for a key, of a flight unless that is nil. It returns what it found, if anything, and what a value
 // fetched otherwise, with these tags, may be stored by; nil when it could not be asked.
-func (s *store) fetch(ctx context.Context, key string, tags []string) (*found, *snapshot) {
+func (s *store) fetch(ctx context.Context, f *flight, key string, tags []string) (*found, *snapshot) {
 	id := s.remoteKey(key)
 	if !s.tier.askable(id) {
 		return nil, nil
 	}
 	snap := &snapshot{key: key, at: s.clock.now(), tags: tags}
-	view, err := s.tier.remote.Lookup(ctx, id, s.names(tags))
+	view, err := s.view(ctx, f, id, s.names(tags))
 	if err != nil {
 		s.tier.counts.errors.Add(1)
 		return nil, nil
 	}
 	snap.version, snap.generations = view.Version, view.Generations
-	f, err := s.read(ctx, id, view, snap)
+	got, err := s.read(ctx, id, view, snap)
 	switch {
 	case errors.Is(err, errMalformed):
 		s.tier.counts.malformed.Add(1)
 		s.tier.push(queued{store: s, op: RemoteOp{Kind: RemoteDiscard, Key: id, Since: view.Version}})
 		return nil, nil // its place is free by the next time
-	case f == nil:
+	case got == nil:
 		s.tier.counts.misses.Add(1)
 		return nil, snap
 	}
 	s.tier.counts.hits.Add(1)
 	snap.live = true
-	return f, snap
+	return got, snap
 }
 
 // read opens what the second tier has; nil for what is over.
@@ -232,7 +232,7 @@ func (s *store) lookup(ctx context.Context, key string, tags []string) (any, Mar
 		}
 		return e.value, mark, true
 	}
-	fetched, snap := s.fetch(ctx, key, tags)
+	fetched, snap := s.fetch(ctx, nil, key, tags)
 	mark.snap = snap
 	if fetched == nil || s.clock.now() >= fetched.life.fresh {
 		if e := s.peek(key); e != nil {

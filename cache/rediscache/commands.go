@@ -55,41 +55,66 @@ func millis(d time.Duration) string { return strconv.FormatInt(max(d.Millisecond
 
 // Lookup implements [cache.Remote].
 func (t *Tier) Lookup(ctx context.Context, key string, names []string) (cache.RemoteView, error) {
-	view := cache.RemoteView{Generations: make([]string, len(names))}
+	var keys []string
+	if key != "" {
+		keys = []string{key}
+	}
+	generations, values, err := t.lookup(ctx, keys, names)
+	view := cache.RemoteView{Generations: generations}
+	if err == nil && key != "" {
+		err = takeValue(&view, values[0])
+	}
+	return view, err
+}
+
+// LookupMany implements [cache.ManyLooker], with one round trip to each server concerned. Of a key that
+// cannot be read nothing is known.
+func (t *Tier) LookupMany(ctx context.Context, keys []string, names []string) ([]cache.RemoteView, error) {
+	generations, values, err := t.lookup(ctx, keys, names)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]cache.RemoteView, len(keys))
+	for i := range views {
+		views[i].Generations = generations
+		if err := takeValue(&views[i], values[i]); err != nil {
+			views[i] = cache.RemoteView{Generations: make([]string, len(names))}
+		}
+	}
+	return views, nil
+}
+
+// lookup reads generations, which it makes where there are none, and what keys have.
+func (t *Tier) lookup(ctx context.Context, keys, names []string) (generations []string, values []rueidis.RedisResult, err error) {
+	generations = make([]string, len(names))
 	results, err := t.do(ctx, t.cfg.LookupTimeout, func(b rueidis.Builder) []rueidis.Completed {
-		commands := make([]rueidis.Completed, 0, 1+len(names))
+		commands := make([]rueidis.Completed, 0, len(names)+len(keys))
 		for _, name := range names {
 			commands = append(commands, b.Get().Key(t.generationKey(name)).Build())
 		}
-		if key != "" {
+		for _, key := range keys {
 			commands = append(commands, b.Get().Key(t.valueKey(key)).Build())
 		}
 		return commands
 	})
 	if err != nil {
-		return view, err
+		return generations, nil, err
 	}
 	missing := false
 	for i := range names {
-		view.Generations[i], err = text(results[i])
-		if err != nil {
-			return view, err
+		if generations[i], err = text(results[i]); err != nil {
+			return generations, nil, err
 		}
-		missing = missing || view.Generations[i] == ""
-	}
-	if key != "" {
-		if err := takeValue(&view, results[len(names)]); err != nil {
-			return view, err
-		}
+		missing = missing || generations[i] == ""
 	}
 	if missing && t.held() == nil {
 		ttl := generationTTL
-		if key == "" {
+		if len(keys) == 0 {
 			ttl = generationSlack
 		}
-		t.makeGenerations(ctx, names, view.Generations, ttl)
+		t.makeGenerations(ctx, names, generations, ttl)
 	}
-	return view, nil
+	return generations, results[len(names):], nil
 }
 
 // text is a string reply; "" for none.

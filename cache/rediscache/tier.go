@@ -44,7 +44,10 @@ type Tier struct {
 	down, failed, refused error
 }
 
-var _ cache.Remote = (*Tier)(nil)
+var (
+	_ cache.Remote     = (*Tier)(nil)
+	_ cache.ManyLooker = (*Tier)(nil)
+)
 
 // New returns a tier, or the faults of cfg. It opens nothing. A nil logger discards.
 func New(cfg Config, logger *slog.Logger) (*Tier, error) {
