@@ -20,6 +20,8 @@ func descriptions() map[string]*prometheus.Desc {
 		"response": desc("response_seconds", "Response times of the last one to two minutes; sum and count since the start.", "server"),
 		"retries":  desc("retries_total", "Further attempts of calls."),
 		"denied":   desc("retries_denied_total", "Retries that the budget did not allow."),
+		"hedges":   desc("hedges_total", "Requests sent to a second server as the first was late."),
+		"won":      desc("hedges_won_total", "Requests that the second server answered."),
 		"rejected": desc("rejected_total", "Calls that no server could take."),
 		"cut":      desc("cut_total", "Calls cut at a drain timeout."),
 		"found":    desc("discovered_servers", "Servers that the source found last.", "source"),
@@ -46,6 +48,8 @@ func (p *Pool) Collect(ch chan<- prometheus.Metric) {
 	}
 	count("retries", st.Retries)
 	count("denied", st.RetriesDenied)
+	count("hedges", st.Hedges)
+	count("won", st.HedgesWon)
 	count("rejected", st.Rejected)
 	count("cut", st.Cut)
 	gauge("panic", one(st.Panic))

@@ -26,11 +26,13 @@ const (
 	defaultMaxEjection         = 0.5
 	defaultFailureRatio        = 0.25
 	defaultSlowFactor          = 10
+	defaultHedgeBudget         = 0.03
 	defaultRetryBudget         = 0.2
 	defaultDialTimeout         = 3 * time.Second
 
-	maxServers = 4096
-	maxRetries = 10
+	maxServers    = 4096
+	maxRetries    = 10
+	maxHedgePaths = 64
 )
 
 // NoHealthCheck is the health_check_path that turns active checks off.
@@ -63,6 +65,12 @@ type Config struct {
 	// say so, such as /v1/embeddings; * stands for anything within a segment. An event stream on
 	// them is repeated only before its first byte. Empty means none.
 	RepeatPaths []string `conf:"repeat_paths"`
+	// HedgePaths are paths of requests that may be sent to a second server too when the first is
+	// late, that is slower than 95 % of the last ones; they may be repeated as well. Empty means none.
+	HedgePaths []string `conf:"hedge_paths"`
+	// HedgeBudgetRatio is the share of those requests for which a second server is asked. Zero means
+	// 0.03.
+	HedgeBudgetRatio float64 `conf:"hedge_budget"`
 	// AttemptTimeout is how long an attempt may take until its headers before another server is
 	// tried, if the request may be repeated; the last attempt has no such bound. Zero means 20
 	// times what was predicted, at least 2 s.
@@ -145,6 +153,7 @@ func (c Config) WithDefaults() Config {
 	setDefault(&c.SlowFactor, defaultSlowFactor)
 	setDefault(&c.EjectionTime, defaultEjectionTime)
 	setDefault(&c.MaxEjectionRatio, defaultMaxEjection)
+	setDefault(&c.HedgeBudgetRatio, defaultHedgeBudget)
 	setDefault(&c.Discovery.Interval, DefaultDiscoveryInterval)
 	c.Servers = slices.Clone(c.Servers)
 	for i := range c.Servers {
@@ -182,6 +191,10 @@ func (c Config) Validate() error {
 	errs = append(errs, c.validateDurations(section)...)
 	errs = append(errs, c.validateNumbers(section)...)
 	errs = append(errs, validatePatterns(section+"repeat_paths", c.RepeatPaths)...)
+	errs = append(errs, validatePatterns(section+"hedge_paths", c.HedgePaths)...)
+	if len(c.HedgePaths) > maxHedgePaths {
+		errs = append(errs, fieldError(section+"hedge_paths", "must be at most %d (got %d)", maxHedgePaths, len(c.HedgePaths)))
+	}
 	errs = append(errs, c.Discovery.validate(section+"discovery.")...)
 	if len(c.Servers) > maxServers {
 		errs = append(errs, fieldError(section+"servers", "must be at most %d (got %d)", maxServers, len(c.Servers)))
@@ -237,6 +250,7 @@ func (c Config) validateNumbers(section string) (errs []error) {
 		{"panic_threshold", c.PanicThresholdRatio},
 		{"max_ejection", c.MaxEjectionRatio},
 		{"failure_ratio", c.FailureRatio},
+		{"hedge_budget", c.HedgeBudgetRatio},
 	} {
 		if !(r.value >= 0 && r.value <= 1) {
 			errs = append(errs, fieldError(section+r.key, "must be between 0 and 1 (got %v)", r.value))

@@ -79,13 +79,17 @@
 // out, so that one that breaks off can be repeated. After 429, 402, and 503 with Retry-After a server
 // keeps a twentieth of its weight for that time.
 //
+// Paths that opt in ([Config.HedgePaths], [WithHedge]) are hedged: a request slower than 95 % of the
+// last ones is sent to a second server too, within a budget of 3 %, and the loser is cancelled; it
+// counts as slow, not as failed.
+//
 // The deadline of a call is that of its context, or what X-Upshift-Timeout or grpc-timeout say; each
 // attempt tells the server what is left.
 //
 // # What it does not do
 //
 // It keeps no queue: when all servers are full, a call fails at once with an
-// [UnavailableError] that says when to try again. It does not hedge, and reads no prompts (a
-// caller that does says so with [WithPrompt], or [WithWork]). It refuses redirects in
+// [UnavailableError] that says when to try again. It sets no limits of its own to what is in flight at a
+// server but max_connections. It reads no prompts (a caller that does says so with [WithPrompt], or [WithWork]). It refuses redirects in
 // health checks and never connects to link-local and cloud metadata addresses.
 package balancer

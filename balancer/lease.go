@@ -32,6 +32,7 @@ const (
 	failing           // the server's fault
 	throttled         // it asked to be spared: a failure, but no sickness
 	cancelled         // nobody's fault: says nothing about the server
+	outrun            // cancelled, as another server was faster: it took at least so long
 )
 
 // outcome is how a call ended and how long its response took.
@@ -105,6 +106,9 @@ func (p *Pool) end(l *lease, now int64, o outcome) bool {
 	implied, sick := s.learn(l, now, o)
 	s.publish(now)
 	s.mu.Unlock()
+	if o.verdict == outrun {
+		o.verdict = cancelled
+	}
 	p.recorder.add(l, o)
 	if implied > 0 {
 		p.sizes.observe(l.job.class, implied)
@@ -144,6 +148,13 @@ func (s *Server) learn(l *lease, now int64, o outcome) (implied float64, sick bo
 	switch o.verdict {
 	case cancelled:
 		s.cancelled.Add(1)
+		return 0, false
+	case outrun:
+		s.cancelled.Add(1)
+		if latency > l.expected { // else a slow server that always loses would never show it
+			s.latency.observe(now, latency)
+			s.speed.observe(now, max(l.job.size, minLatency), l.ahead, latency, l.expected)
+		}
 		return 0, false
 	case failing, throttled:
 		s.failed.Add(1)

@@ -26,11 +26,13 @@ type Pool struct {
 	budget    budget
 	judgeAt   atomic.Int64 // when servers are compared next
 	discovery discovery
+	hedgers   hedgers
 	transport *http.Transport // to servers of http and https
 	plain2    *http.Transport // to servers of h2c
 
 	requests, succeeded, failed, cancelled atomic.Uint64
 	rejected, retries, cut                 atomic.Uint64
+	hedges, hedgesWon                      atomic.Uint64
 	outcomes                               outcomes
 
 	running atomic.Bool

@@ -15,18 +15,27 @@ func idempotent(req *http.Request) bool {
 	return req.Header.Get("Idempotency-Key") != "" || req.Header.Get("X-Idempotency-Key") != ""
 }
 
-type repeatableKey struct{}
+// asideKey is that of what a caller says of its request: one of the values below.
+type asideKey struct{}
+
+type aside int
+
+const (
+	mayRepeat aside = iota + 1
+	mayHedge
+)
 
 // WithRepeatable says that the request with this context may be sent again, although it is a POST:
 // embeddings and searches change nothing, and a completion that failed before its first token costs
 // no more than its prompt. [Config.RepeatPaths] says the same of paths.
 func WithRepeatable(ctx context.Context) context.Context {
-	return context.WithValue(ctx, repeatableKey{}, true)
+	return context.WithValue(ctx, asideKey{}, mayRepeat)
 }
 
 // opted reports whether someone who knows said that the request may be repeated.
 func opted(req *http.Request, limits *Config) bool {
-	return matches(limits.RepeatPaths, req.URL.Path) || req.Context().Value(repeatableKey{}) != nil
+	return matches(limits.RepeatPaths, req.URL.Path) || matches(limits.HedgePaths, req.URL.Path) ||
+		req.Context().Value(asideKey{}) != nil
 }
 
 // matches reports whether one of the patterns, which Validate has seen, is the path's.
@@ -66,7 +75,7 @@ func (c *call) worth(a *answer) bool {
 func (c *call) another(s *Server) bool {
 	v := c.pool.view.Load()
 	for i, o := range v.servers {
-		if o != s && v.rows[i].available() && !c.hasTried(o) {
+		if o != s && v.rows[i].available() && !c.tried.has(o) {
 			return true
 		}
 	}

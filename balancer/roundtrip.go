@@ -7,7 +7,10 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
+
+	"github.com/failsafe-go/failsafe-go"
 )
 
 // RoundTrip sends the request to a server of the pool: scheme and host of its URL are
@@ -22,6 +25,9 @@ func (p *Pool) RoundTrip(req *http.Request) (*http.Response, error) {
 	c.req, c.stop = withDeadline(req)
 	c.opted = opted(req, limits)
 	c.safe = c.opted || idempotent(req)
+	if c.hedger = p.hedgerOf(req, limits); c.hedger != nil {
+		c.hedger.earn(limits.HedgeBudgetRatio)
+	}
 	var err error
 	if c.body, err = newReplay(c.req, c.safe); err != nil {
 		p.ended(cancelled)
@@ -40,12 +46,13 @@ type call struct {
 	body  *replay
 	trace *Trace
 	job   job
-	tried []*Server
+	tried triedServers
 	// safe says that the request may be sent twice, opted that someone said so of one whose
 	// method does not.
 	safe, opted bool
-	retrying    bool // the attempt under way has a place in the budget
-	paid        bool // the next one has
+	hedger      *hedger // nil: one server at a time
+	retrying    bool    // the attempt under way has a place in the budget
+	paid        bool    // the next one has
 }
 
 // release lets go of the deadline.
@@ -55,7 +62,26 @@ func (c *call) release() {
 	}
 }
 
-func (c *call) hasTried(s *Server) bool { return slices.Contains(c.tried, s) }
+// triedServers are those that a call was sent to in vain. A try that lost a race may still look.
+type triedServers struct {
+	mu   sync.Mutex // guards the field below
+	list []*Server
+}
+
+func (t *triedServers) add(s *Server) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.list = append(t.list, s)
+}
+
+func (t *triedServers) has(s *Server) bool { return slices.Contains(t.all(), s) }
+
+// all are those so far; more may be added, but none of these changes.
+func (t *triedServers) all() []*Server {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.list
+}
 
 // ended counts how a call ended in the end.
 func (p *Pool) ended(v verdict) {
@@ -76,7 +102,7 @@ func (c *call) run() (*http.Response, error) {
 	p := c.pool
 	for attempt := 1; ; attempt++ {
 		c.job.now = p.now()
-		l, err := p.acquire(c.job, c.tried)
+		l, err := p.acquire(c.job, c.tried.all())
 		if err != nil {
 			p.rejected.Add(1)
 			p.ended(failing)
@@ -84,14 +110,14 @@ func (c *call) run() (*http.Response, error) {
 			c.release()
 			return nil, err
 		}
-		a, err := c.attempt(l, attempt)
+		t := c.attempt(l, attempt)
 		c.giveBack()
-		if attempt >= p.view.Load().limits.MaxRetries || !c.mayRetry(a, err) || !c.pay() {
-			return c.handOut(a, err)
+		if attempt >= p.view.Load().limits.MaxRetries || !c.mayRetry(t) || !c.pay() {
+			return c.handOut(t.answer, t.err)
 		}
 		p.retries.Add(1)
 		c.job.rnd = splitmix(c.job.rnd)
-		c.abandon(a, l)
+		c.abandon(t)
 	}
 }
 
@@ -110,54 +136,98 @@ func (c *call) giveBack() {
 	}
 }
 
-// attempt sends the request to the server of the lease. Either the answer or the error is
-// nil.
-func (c *call) attempt(l *lease, attempt int) (*answer, error) {
+// try is an attempt that ended: either the answer or the error is nil.
+type try struct {
+	lease  *lease
+	answer *answer
+	err    error
+	took   time.Duration // until the headers, or the error
+	good   bool          // it is an answer that no other server is asked to better
+	final  bool          // nothing is to be waited for besides it
+	paid   bool          // it was given up for another one, which has its place in the budget
+}
+
+// attempt sends the request to the server of the lease, and if it is hedged perhaps to another.
+func (c *call) attempt(l *lease, attempt int) *try {
+	c.trace.Server = l.server.id
+	var t *try
+	asked := 1
+	if c.hedger != nil && attempt == 1 && c.body.again != nil && len(c.pool.view.Load().servers) > 1 {
+		t, asked = c.hedge(l, attempt)
+	} else {
+		t = c.send(l, attempt, nil)
+	}
+	c.paid = t.paid
+	c.trace.Server, c.trace.Attempts = t.lease.server.id, c.trace.Attempts+asked
+	c.trace.UpstreamHeaderTime = t.took
+	c.trace.UpstreamTime += t.took
+	return t
+}
+
+// send sends the request to the server of the lease. When racing is not nil, its being cancelled
+// says that another server was faster.
+func (c *call) send(l *lease, attempt int, racing failsafe.Execution[*try]) *try {
 	ctx, cancel := context.WithCancelCause(c.req.Context())
 	l.onCut(cancel)
 	s := l.server
-	c.trace.Server, c.trace.Attempts = s.id, attempt
-	if c.hasTried(s) && !pause(ctx, attempt) {
-		return nil, c.failed(ctx, l, cancel, ctx.Err())
+	if c.tried.has(s) && !pause(ctx, attempt) {
+		return &try{lease: l, err: c.failed(ctx, l, cancel, ctx.Err())}
 	}
 	set := s.settings.Load()
 	out := aimed(ctx, c.req, set.target)
 	if err := c.body.put(out, attempt); err != nil {
-		return nil, c.failed(ctx, l, cancel, err)
+		return &try{lease: l, err: c.failed(ctx, l, cancel, err)}
 	}
 	tellDeadline(out)
 	w := c.watch(l, attempt, cancel)
+	alone := func() bool { return true } // reports whether nobody was faster
+	if racing != nil {
+		alone = context.AfterFunc(racing.Context(), func() { cancel(errOutrun) })
+	}
 	began := time.Now()
 	resp, err := c.pool.transportOf(set).RoundTrip(out)
 	took := time.Since(began)
-	if err == nil && w != nil {
+	if err == nil && (w != nil || racing != nil) {
 		err = c.hold(resp)
 	}
-	if !w.end() {
-		c.paid = true
-		if err == nil {
-			_ = resp.Body.Close() // its context has ended
-			err = errAttemptTimeout
-		}
+	t := &try{lease: l, took: took, paid: !w.end()}
+	if t.paid {
+		err = drop(resp, err, errAttemptTimeout)
 	}
-	c.trace.UpstreamHeaderTime = took
-	c.trace.UpstreamTime += took
+	if !alone() {
+		err = drop(resp, err, errOutrun)
+	}
 	if err != nil {
-		return nil, c.failed(ctx, l, cancel, err)
+		t.err = c.failed(ctx, l, cancel, err)
+		return t
 	}
 	l.headersCame()
-	return c.answered(l, resp, cancel, took), nil
+	t.answer = c.answered(l, resp, cancel, took)
+	t.good = !c.safe || !c.worth(t.answer)
+	return t
+}
+
+// drop lets go of an answer, if there was one, because its context has ended for a cause.
+func drop(resp *http.Response, err, cause error) error {
+	if err != nil {
+		return err
+	}
+	_ = resp.Body.Close() // its context has ended
+	return cause
 }
 
 // failed ends an attempt that had no answer.
 func (c *call) failed(ctx context.Context, l *lease, cancel context.CancelCauseFunc, err error) error {
-	if cause := context.Cause(ctx); errors.Is(cause, ErrServerCut) || errors.Is(cause, errAttemptTimeout) {
+	if cause := context.Cause(ctx); errors.Is(cause, ErrServerCut) || errors.Is(cause, errAttemptTimeout) || errors.Is(cause, errOutrun) {
 		err = cause
 	}
 	cancel(nil)
 	latency := int64(-1)
 	v := c.blame(err)
-	if v == failing {
+	if errors.Is(err, errOutrun) && v == failing {
+		v = outrun
+	}
+	if v == failing || v == outrun {
 		latency = c.pool.now() - l.began
 	}
 	c.pool.end(l, c.pool.now(), outcome{v, latency})
@@ -206,20 +276,21 @@ func (c *call) answered(l *lease, resp *http.Response, cancel context.CancelCaus
 }
 
 // mayRetry reports whether the request can be sent again without harm and with hope.
-func (c *call) mayRetry(a *answer, err error) bool {
+func (c *call) mayRetry(t *try) bool {
 	if c.req.Context().Err() != nil || !c.body.ready() || c.body.broken() {
 		return false
 	}
-	if err != nil {
+	if t.err != nil {
 		var broken *bodyError
-		return !errors.As(err, &broken) && (unsent(err) || c.safe)
+		return !errors.As(t.err, &broken) && (unsent(t.err) || c.safe)
 	}
-	return c.safe && c.worth(a)
+	return !t.good
 }
 
 // abandon lets go of an attempt that is followed by another.
-func (c *call) abandon(a *answer, l *lease) {
-	c.tried = append(c.tried, l.server)
+func (c *call) abandon(t *try) {
+	a := t.answer
+	c.tried.add(t.lease.server)
 	if a == nil {
 		return
 	}
@@ -227,7 +298,7 @@ func (c *call) abandon(a *answer, l *lease) {
 	latency := a.headers
 	_, _ = io.CopyN(io.Discard, a.ReadCloser, 4<<10) // it is thrown away
 	_ = a.ReadCloser.Close()
-	c.pool.end(l, c.pool.now(), outcome{a.verdict, latency})
+	c.pool.end(t.lease, c.pool.now(), outcome{a.verdict, latency})
 	a.cancel(nil)
 }
 

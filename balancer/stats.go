@@ -28,6 +28,10 @@ type Stats struct {
 	Retries   uint64 `json:"retries"`
 	// RetriesDenied are retries that the budget did not allow.
 	RetriesDenied uint64 `json:"retries_denied"`
+	// Hedges are requests sent to a second server as the first was late, HedgesWon those that the
+	// second answered.
+	Hedges    uint64 `json:"hedges"`
+	HedgesWon uint64 `json:"hedges_won"`
 	// Cut are calls cancelled at a drain timeout.
 	Cut uint64 `json:"cut"`
 	// SuccessPercent is 100 × Succeeded / (Succeeded + Failed), 100 when there was none.
@@ -114,6 +118,7 @@ func (p *Pool) Stats() Stats {
 		Requests: p.requests.Load(), Succeeded: p.succeeded.Load(), Failed: p.failed.Load(),
 		Cancelled: p.cancelled.Load(), Rejected: p.rejected.Load(),
 		Retries: p.retries.Load(), RetriesDenied: p.budget.denied.Load(), Cut: p.cut.Load(),
+		Hedges: p.hedges.Load(), HedgesWon: p.hedgesWon.Load(),
 		SuccessPercent: 100, Recent: p.outcomes.recent(now), Discovery: p.discovery.all(),
 		Distribution: make(map[string]uint64, len(v.servers)),
 		Servers:      make(map[string]ServerStats, len(v.servers)),

@@ -111,7 +111,7 @@ func TestMetrics(t *testing.T) {
 			}
 		}
 	}
-	if got := strings.Join(names, " "); len(names) != 15 || !strings.Contains(got, "upshift_balancer_response_seconds") {
+	if got := strings.Join(names, " "); len(names) != 17 || !strings.Contains(got, "upshift_balancer_response_seconds") {
 		t.Errorf("got %d families: %s", len(names), got)
 	}
 }
