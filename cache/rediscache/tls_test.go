@@ -160,6 +160,45 @@ func TestTLSCluster(t *testing.T) {
 	}
 }
 
+// The sentinel, the master and its replica speak TLS to the client and among each other; the replica
+// takes over, and what was invalidated before stays so.
+func TestTLSSentinel(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	among := []string{"--tls-replication", "yes", "--tls-auth-clients", "optional"}
+	master, masterPort := a.startTLS(t, "master", []string{"127.0.0.1"}, among...)
+	replica, _ := a.startTLS(t, "replica", []string{"127.0.0.1"},
+		append(among, "--replicaof", "127.0.0.1 "+masterPort, "--repl-diskless-sync-delay", "0")...)
+	if !poll(func() bool { return strings.Contains(must(t, replica, "INFO", "replication"), "master_link_status:up") }) {
+		t.Fatal("the replica does not follow")
+	}
+	port, err := strconv.Atoi(masterPort)
+	check(t, err)
+	cert, key := a.issue(t, "sentinel", "127.0.0.1")
+	own := freePort(t)
+	sentinel := redistest.StartSentinelOf(t, "main", port, "tls-port "+own, "tls-cert-file "+cert, "tls-key-file "+key,
+		"tls-ca-cert-file "+a.file("ca.crt"), "tls-replication yes", "tls-auth-clients optional")
+	if !poll(func() bool { return strings.Contains(must(t, sentinel, "INFO", "sentinel"), "slaves=1") }) {
+		t.Fatal("the sentinel does not find the replica")
+	}
+	url := with("rediss+sentinel://127.0.0.1:"+own, "ca", a.file("ca.crt"), "master_set", "main")
+	p, q := connected(t, patient(url)), connected(t, patient(url))
+	p.get("deleted", cache.EntryOptions{}, from("old"))
+	p.settled()
+	p.shares(q)
+	feeds := q.redis().Feeds
+	p.answers.Delete("deleted")
+	p.settled()
+	check(t, master.Kill())
+	q.await("the failover", func() bool { return q.redis().Connected && q.redis().Feeds > feeds })
+	if got := q.get("deleted", cache.EntryOptions{}, from("loader")); got == from("old") {
+		t.Error("got what was invalidated")
+	}
+	q.shares(connected(t, patient(url)))
+	stranger := start(t, rediscache.Config{URL: with("rediss+sentinel://127.0.0.1:"+own, "master_set", "main")})
+	stranger.await("the reason", func() bool { return strings.Contains(stranger.redis().LastError, "by ca=") })
+}
+
 func TestTLSParameters(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{

@@ -7,18 +7,30 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 )
 
 // StartSentinel returns a sentinel that alone decides for the master set of that name, and takes
 // a master that does not answer for half a second as down. It is stopped when the test ends.
 func StartSentinel(tb TB, name string, master *Server) *Server {
 	tb.Helper()
-	s, err := NewSentinel(context.Background(), name, master)
+	return StartSentinelOf(tb, name, master.Port())
+}
+
+// StartSentinelOf is StartSentinel for a master at a port, such as one for TLS, with further lines of
+// configuration.
+func StartSentinelOf(tb TB, name string, port int, lines ...string) *Server {
+	tb.Helper()
+	s, err := newSentinel(context.Background(), name, port, lines)
 	return ofTest(tb, s, err)
 }
 
 // NewSentinel is StartSentinel without a test. ctx bounds the start only. Stop it in the end.
 func NewSentinel(ctx context.Context, name string, master *Server) (*Server, error) {
+	return newSentinel(ctx, name, master.Port(), nil)
+}
+
+func newSentinel(ctx context.Context, name string, port int, lines []string) (*Server, error) {
 	bin, err := findBinary()
 	if err != nil {
 		return nil, err
@@ -32,8 +44,9 @@ func NewSentinel(ctx context.Context, name string, master *Server) (*Server, err
 		return nil, errors.Join(err, s.Stop())
 	}
 	conf := "port " + strconv.Itoa(s.port) + "\nbind 127.0.0.1\ndir " + dir +
-		"\nsentinel monitor " + name + " 127.0.0.1 " + strconv.Itoa(master.Port()) + " 1" +
-		"\nsentinel down-after-milliseconds " + name + " 500\nsentinel failover-timeout " + name + " 3000\n"
+		"\nsentinel monitor " + name + " 127.0.0.1 " + strconv.Itoa(port) + " 1" +
+		"\nsentinel down-after-milliseconds " + name + " 500\nsentinel failover-timeout " + name + " 3000\n" +
+		strings.Join(lines, "\n") + "\n"
 	if err := os.WriteFile(filepath.Join(dir, sentinelConf), []byte(conf), 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("redistest: configure a sentinel: %w", err), s.Stop())
 	}
