@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -39,20 +38,6 @@ func (t *tier) send(ctx context.Context) bool {
 	}
 	t.done(batch, errs)
 	return true
-}
-
-func (t *tier) take() []queued {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	n := min(len(t.queue), maxBatch)
-	batch := slices.Clone(t.queue[:n])
-	t.queue = slices.Delete(t.queue, 0, n)
-	for _, q := range batch {
-		if q.entry != nil {
-			t.bytes -= q.entry.bytes
-		}
-	}
-	return batch
 }
 
 // done counts a batch out. What did not get through and must not be forgotten is owed before it
