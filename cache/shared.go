@@ -232,6 +232,7 @@ func (s *store) lookup(ctx context.Context, key string, tags []string) (any, Mar
 		}
 		return e.value, mark, true
 	}
+	had := s.held(key)
 	fetched, snap := s.fetch(ctx, nil, key, tags)
 	mark.snap = snap
 	if fetched == nil || s.clock.now() >= fetched.life.fresh {
@@ -240,25 +241,28 @@ func (s *store) lookup(ctx context.Context, key string, tags []string) (any, Mar
 		}
 		return nil, mark, false
 	}
-	s.keep(key, fetched, mark)
+	if !s.keep(key, fetched, mark) && had != nil {
+		s.discard(had, causeInvalidated) // who saw the newer value must not see the older one
+	}
 	return fetched.value, mark, true
 }
 
-// keep keeps what the second tier had in memory, unless the key was invalidated since.
-func (s *store) keep(key string, f *found, since Mark) {
+// keep keeps what the second tier had in memory, unless the key was invalidated since. It reports
+// whether it does.
+func (s *store) keep(key string, f *found, since Mark) bool {
 	e, err := s.newEntry(key, f.value, f.tags, f.made)
 	if err != nil {
 		s.rejected.Add(1)
-		return
+		return false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.outdated(since, e.key(), f.tags) {
 		s.superseded.Add(1)
-		return
+		return false
 	}
 	e.tag(s.tags.take(f.tags))
-	_ = s.put(e, f.life) // what is too large is counted there
+	return s.put(e, f.life) == nil // what is too large is counted there
 }
 
 // doubt shortens the life of what is stored from now on: messages may be missing.
