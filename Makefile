@@ -10,10 +10,10 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-go test-web cache-tests check bench web cover fuzz clean
+.PHONY: help run build test test-go test-web cache-tests h2spec check bench web cover fuzz clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 run: build ## Start the demo: a small RAG system with real traffic, and the dashboard
 	@scripts/deps.sh --optional postgres
@@ -38,6 +38,10 @@ test-web: build
 cache-tests: build ## The public HTTP cache conformance suite against the gateway
 	@scripts/deps.sh cache-tests
 	cd test/http-cache-tests && npm run --silent test
+
+h2spec: ## The public HTTP/2 conformance suite against the gateway
+	@mkdir -p $(BIN) && GOBIN=$(BIN) $(GO) install github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
+	H2SPEC=$(BIN)/h2spec $(GO) test -tags h2spec -count=1 -v -run '^TestH2Spec$$' ./gateway
 
 check: ## Lint, formatting, known vulnerabilities, tidy modules, built dashboard up to date
 	@scripts/check.sh '$(GOLANGCI)' '$(GOVULNCHECK)'

@@ -110,7 +110,7 @@ func New(cfg Config, collab Collaborators) (*Manager, error) {
 
 // build makes the pillars and the gateway over them.
 func (m *Manager) build(cfg Config) error {
-	var errs [6]error
+	var errs [7]error
 	m.Profiler, errs[0] = profiler.New(cfg.Profiler.Config)
 	m.Memory, errs[1] = memory.New(cfg.Memory.Config)
 	if cfg.Cache.Enabled {
@@ -118,7 +118,7 @@ func (m *Manager) build(cfg Config) error {
 	}
 	if cfg.LoadBalancer.Enabled {
 		m.Pool, errs[3] = balancer.New(cfg.LoadBalancer.Config)
-		errs[5] = m.buildPools(cfg.LoadBalancer)
+		errs[6] = m.buildPools(cfg.LoadBalancer)
 	}
 	if cfg.Database.URL != "" {
 		m.Postgres, errs[4] = postgres.New(cfg.Database.Config, m.logger)
