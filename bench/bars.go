@@ -50,6 +50,7 @@ func bars() []bar {
 		{name: "leaks", about: "an hour in a minute: leaks found, clean places left alone", run: measureLeaks, inside: true},
 		{name: "gctuner", about: "processor time and peak memory under the collector's tuner", run: measureTuner, inside: true},
 		{name: "sim", about: "the balancer's strategies in virtual time, -rounds seeds each", run: measureSimulation, inside: true},
+		{name: "pgadvise", about: "indexes for 22 statements on a database like TPC-H's, -sf its scale, with postgres", run: measureAdvice, inside: true},
 		{name: "replay", about: "what replay foretells against what happens, 50 made-up logs", run: measureReplay, inside: true},
 	}
 }

@@ -129,6 +129,8 @@ type options struct {
 	traces, trace string
 	sizes         []int
 	seed          uint64
+	// scale is the scale factor of a database.
+	scale float64
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -144,7 +146,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.Func("sizes", "hitratio, mrc: entries of the caches, such as 500,2000", func(text string) error {
 		return readSizes(text, &o.sizes)
 	})
-	flags.Uint64Var(&o.seed, "seed", 1, "hitratio, mrc, price, leaks, sim, replay: what made-up traces and places begin with")
+	flags.Float64Var(&o.scale, "sf", 0.5, "pgadvise: scale factor of the database")
+	flags.Uint64Var(&o.seed, "seed", 1, "hitratio, mrc, price, leaks, sim, replay, pgadvise: what made-up traces and places begin with")
 	flags.Usage = func() {
 		fmt.Fprintln(stderr, "usage: bench [flags] [name ...]")
 		for _, b := range bars() {

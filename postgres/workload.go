@@ -17,7 +17,8 @@ type WorkloadStatement struct {
 	SQL string
 	// Query and Fingerprint show and name it: no literals.
 	Query, Fingerprint string
-	// CallsPerDay and MeanSeconds are from pg_stat_statements, since it was last reset, or from the tracer.
+	// CallsPerDay and MeanSeconds are from pg_stat_statements, since it was last reset, or from the
+	// tracer; less than a day counts as one.
 	CallsPerDay, MeanSeconds float64
 }
 
@@ -78,7 +79,7 @@ func readWorkload(ctx context.Context, tx pgx.Tx, s server, limit int) ([]Worklo
 		list                    []WorkloadStatement
 	)
 	_, err = pgx.ForEachRow(rows, []any{&text, &calls, &seconds, &elapsed}, func() error {
-		days := math.Max(elapsed, time.Hour.Seconds()) / 86400
+		days := math.Max(1, elapsed/86400)
 		list = append(list, WorkloadStatement{
 			SQL: text, Query: Normalize(text), Fingerprint: Fingerprint(text), CallsPerDay: calls / days, MeanSeconds: seconds / math.Max(calls, 1),
 		})
@@ -90,7 +91,7 @@ func readWorkload(ctx context.Context, tx pgx.Tx, s server, limit int) ([]Worklo
 // tracedWorkload is what the tracer counted, where the server counts nothing.
 func (m *Monitor) tracedWorkload(limit int) []WorkloadStatement {
 	var list []WorkloadStatement
-	days := math.Max(time.Since(m.made).Hours(), 1) / 24
+	days := math.Max(1, time.Since(m.made).Hours()/24)
 	for _, s := range m.tracer.table.all() {
 		q := s.slowQuery()
 		list = append(list, WorkloadStatement{

@@ -30,7 +30,7 @@ func Load(ctx context.Context, conn *pgx.Conn, sf float64, seed uint64) error {
 		"{suppliers}", rows(10_000*sf), "{parts}", rows(200_000*sf), "{customers}", rows(150_000*sf),
 		"{orders}", rows(1_500_000*sf), "{clerks}", rows(1000*sf))
 	script := fmt.Sprintf("SELECT setseed(%g);", float64(seed%1000)/1000) + schemaSQL + counts.Replace(dataSQL)
-	for _, sql := range []string{"BEGIN", "SET LOCAL max_parallel_workers_per_gather = 0", script, "COMMIT", "VACUUM ANALYZE", "CHECKPOINT"} {
+	for _, sql := range []string{"BEGIN", "SET LOCAL max_parallel_workers_per_gather = 0", script, "COMMIT", "VACUUM ANALYZE", "CHECKPOINT", "SELECT pg_stat_reset()"} {
 		if _, err := conn.Exec(ctx, sql); err != nil {
 			return fmt.Errorf("tpch: %.40s: %w", sql, err)
 		}

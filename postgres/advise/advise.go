@@ -228,7 +228,7 @@ func (s *search) wanted(t *table) wanted {
 			for _, x := range u.candidates() {
 				columns, _ := x.columnList()
 				for _, i := range columns {
-					if x.dedup() && !slices.Contains(w.columns, i) {
+					if !slices.Contains(w.columns, i) {
 						w.columns = append(w.columns, i)
 					}
 				}

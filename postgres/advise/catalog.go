@@ -170,9 +170,10 @@ func readTables(ctx context.Context, conn *pgx.Conn, names [][2]string) (map[[2]
 	return found, nil
 }
 
-// aDay turns what was counted in so many seconds into what a day brings; less than an hour counts as one.
+// aDay turns what was counted in so many seconds into what a day brings; less than a day counts as one, so that
+// a load just now is not taken for what goes on for ever.
 func (w writes) aDay(seconds float64) writes {
-	scale := 86400 / max(seconds, 3600)
+	scale := 86400 / max(seconds, 86400)
 	return writes{w.inserted * scale, w.updated * scale, w.hot * scale, w.deleted * scale}
 }
 

@@ -15,10 +15,10 @@ type engine interface {
 	close(ctx context.Context) error
 }
 
-// priced is what an engine says of a statement.
+// priced is what an engine says of a statement: cost is what the search goes by, total what the planner says.
 type priced struct {
-	cost float64
-	used []*index
+	cost, total float64
+	used        []*index
 }
 
 // pricesOf reads plans in which the indexes of set have these names.
@@ -29,7 +29,7 @@ func pricesOf(plans []node, names []string, set []*index) []priced {
 	}
 	out := make([]priced, len(plans))
 	for i := range plans {
-		out[i].cost = plans[i].cautious()
+		out[i].cost, out[i].total = plans[i].cautious(), plans[i].Total
 		plans[i].walk(func(n *node) {
 			if x := byName[n.Index]; x != nil {
 				out[i].used = append(out[i].used, x)

@@ -71,24 +71,31 @@ func (n *node) conditions() []string {
 	return found
 }
 
-// lookupRisk is what is added to the cost of looking rows up one by one in the inner side of a loop, as a part of
-// it. How often the loop runs is the guess that goes wrong most, by factors, and mostly upwards: a plan that
-// is cheaper only if the guess holds should not count as one.
-const lookupRisk = 1.0
+// Parts of a node's cost that are added to it as the risk that it is.
+const (
+	// lookupRisk is for looking rows up one by one in the inner side of a loop. How often the loop runs is the
+	// guess that goes wrong most, by factors, and mostly upwards: a plan that is cheaper only if the guess holds
+	// should not count as one.
+	lookupRisk = 1.0
+	// walkRisk is for reading a whole table in the order of an index: the pages that this spares are mostly in
+	// memory, and priced as if they were not.
+	walkRisk = 0.5
+)
 
-// cautious is the cost of the plan, with lookups priced as the risk that they are.
+// cautious is the cost of the plan with its risks.
 func (n *node) cautious() float64 { return n.Total + n.risk(1) }
 
 func (n *node) risk(loops float64) float64 {
 	sum := 0.0
+	if (n.Type == "Index Scan" || n.Type == "Index Only Scan") && n.IndexCond == "" {
+		sum += walkRisk * n.Total * loops
+	}
 	for i := range n.Plans {
-		c := &n.Plans[i]
-		inner := loops
+		c, inner := &n.Plans[i], loops
 		if n.Type == "Nested Loop" && i == 1 {
 			inner = loops * math.Max(1, n.Plans[0].Rows)
-			if c.looksUp() && inner > 1 {
+			if inner > 1 && c.looksUp() {
 				sum += lookupRisk * c.Total * inner
-				continue
 			}
 		}
 		sum += c.risk(inner)
@@ -96,13 +103,7 @@ func (n *node) risk(loops float64) float64 {
 	return sum
 }
 
-// looksUp reports whether a node fetches rows of a table by an index, or remembers what does.
+// looksUp reports whether a node reads a table by an index.
 func (n *node) looksUp() bool {
-	switch n.Type {
-	case "Index Scan", "Bitmap Heap Scan", "Index Only Scan":
-		return true
-	case "Memoize":
-		return false
-	}
-	return false
+	return n.Type == "Index Scan" || n.Type == "Index Only Scan" || n.Type == "Bitmap Heap Scan"
 }

@@ -27,6 +27,7 @@ type sample struct {
 	hashes []int64
 	sizes  []int32
 	known  map[string]groups
+	tuples map[string]float64
 }
 
 // groups are how the rows of a table fall into equal ones.
@@ -40,7 +41,7 @@ type groups struct {
 
 // readSample reads some rows of these columns of t, by their pages, within the time limit.
 func readSample(ctx context.Context, conn *pgx.Conn, t *table, columns []int, limit time.Duration) (*sample, error) {
-	s := &sample{rows: t.rows, known: map[string]groups{}}
+	s := &sample{rows: t.rows, known: map[string]groups{}, tuples: map[string]float64{}}
 	var fields []string
 	for _, i := range columns {
 		name := pgx.Identifier{t.columns[i].name}.Sanitize()

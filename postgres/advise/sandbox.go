@@ -28,6 +28,8 @@ type sandbox struct {
 	limit   time.Duration
 	// copied is how long the copy took, the start of the server left out.
 	copied time.Duration
+	// restarted is how long the server was down to have its files written.
+	restarted time.Duration
 }
 
 // openSandbox starts a server and copies tables to it. The source's session is only read.
@@ -112,6 +114,7 @@ func (b *sandbox) learn(ctx context.Context, all []*index, list []*statement) er
 			return fmt.Errorf("prepare the sandbox: %w", err)
 		}
 	}
+	began := time.Now()
 	if err := b.cluster.Kill(); err != nil {
 		return err
 	}
@@ -126,6 +129,7 @@ func (b *sandbox) learn(ctx context.Context, all []*index, list []*statement) er
 	if b.conn, err = pgx.Connect(ctx, b.cluster.URL()); err != nil {
 		return fmt.Errorf("connect to the sandbox: %w", err)
 	}
+	b.restarted = time.Since(began)
 	return b.open(ctx, list)
 }
 

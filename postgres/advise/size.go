@@ -2,6 +2,7 @@ package advise
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -77,6 +78,11 @@ func (x *index) columnList() (list []int, ok bool) {
 
 // tupleBytes is the mean size of an entry of its own.
 func (x *index) tupleBytes() float64 {
+	if columns, plain := x.columnList(); plain {
+		if bytes, ok := x.table.sampledTuple(columns); ok {
+			return bytes
+		}
+	}
 	at := float64(tupleHeader)
 	for _, k := range x.keys {
 		if k.column < 0 {
@@ -91,15 +97,65 @@ func (x *index) tupleBytes() float64 {
 	return align(at, 8)
 }
 
+// sampledTuple is the mean size of an entry of these columns in the sample, which tells more than the mean size of
+// each column: entries are aligned, and one with a null has a longer header.
+func (t *table) sampledTuple(columns []int) (bytes float64, ok bool) {
+	s := t.sample
+	if s == nil || len(s.hashes) == 0 {
+		return 0, false
+	}
+	at := make([]int, len(columns))
+	for i, c := range columns {
+		if at[i] = slices.Index(s.order, c); at[i] < 0 {
+			return 0, false
+		}
+	}
+	name := fmt.Sprint(at)
+	if bytes, ok := s.tuples[name]; ok {
+		return bytes, true
+	}
+	step := len(s.order)
+	n := len(s.sizes) / step
+	for row := range n {
+		end := float64(tupleHeader)
+		for i, k := range at {
+			size := float64(s.sizes[row*step+k])
+			if size == 0 {
+				end = math.Max(end, 2*tupleHeader) // an approximation: its place matters little
+				continue
+			}
+			if c := &t.columns[columns[i]]; c.length > 0 {
+				end = align(end, c.alignment())
+			}
+			end += size
+		}
+		bytes += align(end, 8)
+	}
+	s.tuples[name] = bytes / float64(n)
+	return s.tuples[name], true
+}
+
 const expressionBytes = 12.0 // of a value computed, when nothing is known of it
 
 // after returns where a value of c ends that is put behind at bytes.
 func (c *column) after(at float64) float64 {
 	if c.length > 0 {
-		size := map[byte]float64{'c': 1, 's': 2, 'i': 4, 'd': 8}[c.align]
-		return align(at, max(size, 1)) + float64(c.length)*(1-c.nulls)
+		return align(at, c.alignment()) + float64(c.length)*(1-c.nulls)
 	}
 	return at + c.width*(1-c.nulls) // short values are not aligned
+}
+
+// alignment is that of values of fixed size, in bytes.
+func (c *column) alignment() float64 {
+	switch c.align {
+	case 's':
+		return 2
+	case 'i':
+		return 4
+	case 'd':
+		return 8
+	}
+	return 1
 }
 
 func align(at, to float64) float64 { return math.Ceil(at/to) * to }

@@ -223,17 +223,25 @@ func (r *usageReader) key(e expr) (*usage, key, bool) {
 		i := u.table.find(e.name)
 		return u, key{column: i}, i >= 0
 	}
-	if e.kind != isFunction && e.kind != isOperator && e.kind != isCast || volatileText(e) {
+	if e.kind != isFunction && e.kind != isOperator && e.kind != isCast || unfit(e) {
 		return nil, key{}, false
 	}
 	return u, key{column: -1, expr: e.text}, true
 }
 
-// volatileText reports whether an expression has parts that no index can have.
-func volatileText(e expr) bool {
+// aggregates are functions over many rows; the plan names them where it sorts or filters groups.
+var aggregates = []string{
+	"sum", "count", "avg", "min", "max", "array_agg", "string_agg", "json_agg", "jsonb_agg", "json_object_agg", "jsonb_object_agg",
+	"bool_and", "bool_or", "every", "bit_and", "bit_or", "stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp",
+	"corr", "mode", "percentile_cont", "percentile_disc", "row_number", "rank", "dense_rank", "lag", "lead", "first_value", "last_value",
+}
+
+// unfit reports whether an expression has parts that no index can have.
+func unfit(e expr) bool {
 	found := false
 	e.walk(func(e expr) {
-		found = found || e.kind == isParameter || e.kind == isAny || e.alias == "" && e.kind == isColumn && e.text == "SubPlan"
+		found = found || e.kind == isParameter || e.kind == isAny || e.kind == isColumn && e.alias == "" && strings.HasSuffix(e.text, "SubPlan") ||
+			e.kind == isFunction && slices.Contains(aggregates, e.name)
 	})
 	return found
 }
