@@ -19,7 +19,7 @@ const module = "github.com/sentientcore/upshift"
 // the lines above its own, never its siblings. Nothing runs back up.
 const layers = `
 internal/conf internal/run internal/netaddr internal/pgtest internal/redistest internal/sqltoken web
-profiler profiler/capture profiler/cause cache cache/diskcache cache/rediscache cache/semantic memory balancer balancer/sim postgres postgres/advise
+profiler profiler/capture profiler/cause profiler/otlp cache cache/diskcache cache/rediscache cache/semantic memory balancer balancer/sim postgres postgres/advise
 metrics balancer/replay gateway/llm
 gateway alert
 advisor

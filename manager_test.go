@@ -119,7 +119,7 @@ func TestAnswersOnBothDoors(t *testing.T) {
 		}
 	}
 	want := []string{
-		"state", "metrics", "memory", "cache", "load_balancer", "captures", "causes", "alerts", "api", "heartbeat", "memory_loop",
+		"state", "metrics", "memory", "cache", "load_balancer", "captures", "causes", "traces", "alerts", "api", "heartbeat", "memory_loop",
 		"cache_loop", "api_listener", "local_listener", "gateway",
 	}
 	if !slices.Equal(names, want) {

@@ -49,7 +49,7 @@ func (m *Manager) parts() []run.Part {
 	}
 	if cfg.Profiler.Enabled {
 		parts = append(parts, run.Part{Name: "captures", Open: m.openCaptures, Run: m.runCaptures, Close: m.closeCaptures})
-		parts = append(parts, run.Part{Name: "causes", Run: m.Causes.Run})
+		parts = append(parts, run.Part{Name: "causes", Run: m.Causes.Run}, run.Part{Name: "traces", Run: m.Traces.Run})
 	}
 	parts = append(parts,
 		run.Part{Name: "alerts", Open: m.openAlerts, Run: m.runAlerts},
@@ -134,7 +134,8 @@ func (m *Manager) openAPI(context.Context) error {
 	cfg := m.Config()
 	server, err := api.New(cfg.API, api.Parts{
 		Cache: m.Cache, Pool: m.Pool, Pools: m.Pools, Memory: m.memoryPart(), Postgres: m.Postgres,
-		Profiler: m.Profiler, Captures: m.Captures, Causes: m.Causes, Metrics: m.Metrics, Alerts: m.Alerts, Gateway: m.Gateway,
+		Profiler: m.Profiler, Captures: m.Captures, Causes: m.Causes, Traces: m.Traces, Metrics: m.Metrics,
+		Alerts: m.Alerts, Gateway: m.Gateway,
 		Advise: m.advise(), Snapshot: m.Snapshot, Reload: m.Reload, Settings: m.Settings, Ready: m.Ready,
 		State: m.state, DataDir: cfg.DataDir, Registry: m.Registry, UI: web.Handler(),
 		Logger: m.logger, Version: m.collab.Version,

@@ -31,6 +31,7 @@ import (
 	"github.com/sentientcore/upshift/profiler"
 	"github.com/sentientcore/upshift/profiler/capture"
 	"github.com/sentientcore/upshift/profiler/cause"
+	"github.com/sentientcore/upshift/profiler/otlp"
 )
 
 // Manager builds every part from one [Config], starts them in floor order and stops
@@ -57,6 +58,8 @@ type Manager struct {
 	Captures *capture.Recorder
 	// Causes looks for causes of slowness; nil while the profiler is off.
 	Causes *cause.Finder
+	// Traces receives spans; nil while the profiler is off.
+	Traces *otlp.Receiver
 	API    *api.Server
 
 	applying sync.Mutex // one Reload or Apply at a time
@@ -124,6 +127,7 @@ func (m *Manager) build(cfg Config) error {
 		m.Postgres, errs[4] = postgres.New(cfg.Database.Config, m.logger)
 	}
 	if cfg.Profiler.Enabled && errs[0] == nil {
+		m.Traces = otlp.NewReceiver(m.Profiler)
 		m.Causes, errs[5] = cause.NewFinder(m.Profiler, cfg.Profiler.Causes)
 	}
 	if err := errors.Join(errs[:]...); err != nil {

@@ -58,7 +58,7 @@ func fault(status int, err error, hint string) *Problem {
 	text := err.Error()
 	// "balancer: unknown server" tells a programmer the package; people know the route.
 	if pkg, rest, ok := strings.Cut(text, ": "); ok && slices.Contains(
-		[]string{"alert", "api", "balancer", "cache", "capture", "memory", "metrics", "postgres", "profiler"}, pkg) {
+		[]string{"alert", "api", "balancer", "cache", "capture", "memory", "metrics", "postgres", "profiler", "cause"}, pkg) {
 		text = rest
 	}
 	return problem(status, clip(text, 500), hint)

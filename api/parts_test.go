@@ -19,6 +19,7 @@ import (
 	"github.com/sentientcore/upshift/metrics"
 	"github.com/sentientcore/upshift/profiler"
 	"github.com/sentientcore/upshift/profiler/cause"
+	"github.com/sentientcore/upshift/profiler/otlp"
 )
 
 // realParts are the parts as they are, on servers and files of the test's own.
@@ -40,6 +41,7 @@ func realParts(tb testing.TB) Parts {
 	must(tb, err)
 	return Parts{
 		Causes:  causes,
+		Traces:  otlp.NewReceiver(prof),
 		Metrics: store, Pool: pool, Cache: group, Memory: mem, Profiler: prof, Alerts: engine, Gateway: gw, Captures: realCaptures(tb),
 		Reload:   func(context.Context) error { return nil },
 		Settings: func() []Setting { return []Setting{{Key: "cache.max_size", Value: "1000", Origin: "default"}} },

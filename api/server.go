@@ -28,6 +28,7 @@ import (
 	"github.com/sentientcore/upshift/profiler"
 	"github.com/sentientcore/upshift/profiler/capture"
 	"github.com/sentientcore/upshift/profiler/cause"
+	"github.com/sentientcore/upshift/profiler/otlp"
 )
 
 // Parts is what the API shows and acts upon. DataDir must be set; every other field may
@@ -41,6 +42,7 @@ type Parts struct {
 	Profiler *profiler.Profiler
 	Captures *capture.Recorder
 	Causes   *cause.Finder
+	Traces   *otlp.Receiver
 	Metrics  *metrics.Store
 	Alerts   *alert.Engine
 	Gateway  *gateway.Gateway

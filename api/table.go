@@ -50,6 +50,7 @@ func (s *Server) tableOfParts() []Route {
 		on(get("/profiler/functions"), Viewer, "Functions by total time", s.profilerFunctions),
 		on(get("/profiler/functions/{name}"), Viewer, "One function", s.profilerFunction),
 		on(get("/profiler/bottlenecks"), Viewer, "What the slowest calls cost, by impact", s.profilerBottlenecks),
+		on(get("/profiler/traces"), Viewer, "Where the time of traces went: operations, agents, runs", s.profilerTraces),
 		on(get("/profiler/causes"), Viewer, "Why functions are slow, by the last look", s.profilerCauses),
 		on(post("/profiler/causes"), Operator, "Look for causes now", s.profilerLook),
 		on(put("/profiler"), Operator, "Switch the profiler or change its threshold", s.profilerSet),
@@ -108,6 +109,8 @@ func (s *Server) tableOutside() []Route {
 		serve(get("/metrics"), Viewer, "Every instrument, as Prometheus text", prom.ServeHTTP),
 		serve(get("/healthz"), Open, "200 while the process lives", s.healthz),
 		serve(get("/readyz"), Open, "200 while requests can be served, else 503 with the reason", s.readyz),
+		// Exporters send every few seconds: that is not for the audit log.
+		serve(post("/v1/traces"), Operator, "Spans by OTLP, in protobuf or JSON", s.tracesIn).with(reads),
 		serve(get("/openapi.json"), Open, "This document", s.serveDocument),
 	}
 	for _, file := range docFiles() {
