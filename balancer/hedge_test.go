@@ -15,14 +15,13 @@ import (
 
 // hedged is a pool whose server bad is always asked first and knows when it is late; on late it
 // waits until its caller goes away.
-func hedged(t *testing.T, cfg Config) (p *Pool, late *atomic.Bool, gone chan struct{}) {
+func hedged(t *testing.T, cfg Config) (p *Pool, late *atomic.Bool) {
 	t.Helper()
-	late, gone = &atomic.Bool{}, make(chan struct{}, 100)
+	late = &atomic.Bool{}
 	bad := backend(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		if late.Load() {
 			<-r.Context().Done()
-			gone <- struct{}{}
 			return
 		}
 		_, _ = io.WriteString(w, "bad:"+string(body))
@@ -39,12 +38,12 @@ func hedged(t *testing.T, cfg Config) (p *Pool, late *atomic.Bool, gone chan str
 		}
 	}
 	eventually(t, "losers to be counted", func() bool { return p.Stats().ActiveConnections == 0 })
-	return p, late, gone
+	return p, late
 }
 
 func TestHedge(t *testing.T) {
 	t.Parallel()
-	p, late, gone := hedged(t, Config{})
+	p, late := hedged(t, Config{})
 	before := p.Stats()
 	late.Store(true)
 	ctx, trace := WithTrace(t.Context())
@@ -52,7 +51,6 @@ func TestHedge(t *testing.T) {
 	if code != 200 || body != "good:y" || trace.Server != "good" || trace.Attempts != 2 {
 		t.Errorf("got %d %s, %+v; want the answer of the second server", code, body, trace)
 	}
-	<-gone // the loser was cancelled
 	st := p.Stats()
 	if st.Hedges != before.Hedges+1 || st.HedgesWon != before.HedgesWon+1 || st.Failed != 0 || st.Retries != 0 {
 		t.Errorf("got %+v", st)
