@@ -66,7 +66,8 @@ func openSandbox(ctx context.Context, source *pgx.Conn, tables map[[2]string]*ta
 // plannerSettings are the source's settings that change what its planner does.
 func plannerSettings(ctx context.Context, source *pgx.Conn) ([]string, error) {
 	rows, err := source.Query(ctx, `SELECT `+marker+` name || '=' || setting FROM pg_settings
-	WHERE (category LIKE 'Query Tuning%' OR name IN ('work_mem', 'jit')) AND name NOT IN ('plan_cache_mode', 'seed')
+	WHERE (category LIKE 'Query Tuning%' OR name IN ('work_mem', 'hash_mem_multiplier', 'jit', 'effective_io_concurrency',
+		'max_parallel_workers', 'max_parallel_workers_per_gather')) AND name NOT IN ('plan_cache_mode', 'seed')
 		AND setting <> boot_val AND context = 'user'`)
 	if err != nil {
 		return nil, fmt.Errorf("read the planner's settings: %w", err)
