@@ -222,7 +222,7 @@ func (b *adviceBench) compare(ctx context.Context, name string) error {
 			logs, counted = logs+math.Log(times[0][i]/times[1][i]), counted+1
 		}
 	}
-	b.add(Row{Bar: name + "time of the 20 that are no outliers", Figure: 100 * (sums[1]/sums[0] - 1), Unit: "%", Most: most(-18), Note: "dexter's published run -12.6 %"})
+	b.add(Row{Bar: name + "time of the 20 that are no outliers", Figure: 100 * (sums[1]/sums[0] - 1), Unit: "%", Most: most(-18), Note: "dexter on other data -12.6 %"})
 	b.add(Row{Bar: name + "geometric mean of their speed", Figure: math.Exp(logs / counted), Unit: "×", Least: least(1.75)})
 	b.add(Row{Bar: name + "statements above 250 ms", Figure: float64(slow[1]), Most: most(9), Note: fmt.Sprintf("%d without", slow[0])})
 	b.add(Row{Bar: name + "statements more than 15 % slower", Figure: float64(worse), Note: "before any is measured and dropped"})
