@@ -33,7 +33,7 @@ func TestCollect(t *testing.T) {
 upshift_cache_budget_bytes 10000
 # HELP upshift_cache_bytes Accounted bytes held.
 # TYPE upshift_cache_bytes gauge
-upshift_cache_bytes{cache="answers"} 584
+upshift_cache_bytes{cache="answers"} 616
 # HELP upshift_cache_entries Entries held.
 # TYPE upshift_cache_entries gauge
 upshift_cache_entries{cache="answers"} 1

@@ -19,7 +19,7 @@ const (
 
 	// modelEntryBytes is what a key takes in a model: the entry, its place in the index, and what is
 	// remembered of it when it left.
-	modelEntryBytes = int(unsafe.Sizeof(imagined{})) + 34
+	modelEntryBytes = int(unsafe.Sizeof(imagined{})) + 50
 	maxModelEntries = (MaxCurveBytes - tunersBytes) / modelEntryBytes
 	// tunersBytes is what the tuners of the models take: five plans in each.
 	tunersBytes = (len(scales) - 1) * len(plans) * shadowEntries * modelEntryBytes

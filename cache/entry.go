@@ -9,7 +9,7 @@ import (
 const (
 	// EntryOverheadBytes is what an entry is accounted with beyond its value, key and tags: the
 	// entry, its place in the table and what is remembered of it after it left.
-	EntryOverheadBytes = 320
+	EntryOverheadBytes = 352
 	// TagOverheadBytes is what each tag of an entry is accounted with beyond its name.
 	TagOverheadBytes = 160
 )

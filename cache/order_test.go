@@ -134,7 +134,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 		c.Get(key)
 	}
 	s := c.store
-	if n := len(s.order.sketch.words); n < 500 || n > 1024 {
+	if n := len(s.order.sketch.words); n < 1000 || n > 2048 {
 		t.Errorf("%d words of counters for 1000 entries", n)
 	}
 	if n := len(s.tuner.held); n == 0 || n > 2*shadowEntries {
