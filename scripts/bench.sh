@@ -3,5 +3,6 @@
 # usage: bench.sh [-quick] [-rounds N] [name ...]   (bench.sh -h lists the names)
 set -euo pipefail
 cd "$(dirname "$0")/.."
+make -s build # what is measured is what the sources say
 (cd bench && CGO_ENABLED=0 go build -trimpath -o bin/bench .)
 exec bench/bin/bench -root . "$@"
