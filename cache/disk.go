@@ -76,10 +76,7 @@ func (t *tier) diskStats(r RedisStats) (DiskStats, bool) {
 		return DiskStats{}, false
 	}
 	s := remote.DiskStats()
-	t.mu.Lock()
-	ready := t.ready
-	t.mu.Unlock()
-	s.Enabled, s.Open, s.Since, s.LastError = true, r.Connected && ready, r.Since, r.LastError
+	s.Enabled, s.Open, s.Since, s.LastError = true, r.Connected, r.Since, r.LastError
 	s.Hits, s.Misses, s.Errors = r.Hits, r.Misses, r.Errors
 	s.Malformed += r.Malformed
 	s.Stored, s.Refused, s.Dropped = r.Stored, r.Refused, r.Dropped

@@ -89,9 +89,12 @@ func (t *tier) stats() RedisStats {
 	defer t.mu.Unlock()
 	s.Queued, s.Owed = len(t.queue), len(t.owed)+len(t.settling)
 	s.Unsent = t.wide + len(t.unsent)
-	if !t.live {
+	switch {
+	case !t.live:
 		s.Connected, s.Since, s.LastError = false, t.since, cmp.Or(s.LastError, t.why.Error())
-	} else if s.Connected && t.since.After(s.Since) {
+	case !t.ready: // memory is being emptied: nothing is asked yet
+		s.Connected, s.Since = false, t.since
+	case s.Connected && t.since.After(s.Since):
 		s.Since = t.since
 	}
 	return s
